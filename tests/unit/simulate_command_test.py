@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""`tutti simulate` prints what its guide says, and refuses what it cannot simulate.
+
+Usage: simulate_command_test.py TUTTI SOURCE
+"""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TUTTI = ""
+SOURCE = pathlib.Path()
+MACHINE = "3700,200,5,0.04,0,256K"
+
+
+def simulate(*arguments, machine=("--loggops", MACHINE)):
+    return subprocess.run([TUTTI, "simulate", *arguments, *machine], capture_output=True, text=True, timeout=120)
+
+
+def told(*arguments, **named):
+    run = simulate(*arguments, "--json", **named)
+    if run.returncode != 0:
+        raise AssertionError(run.stderr)
+    return json.loads(run.stdout)
+
+
+class Simulate(unittest.TestCase):
+    def test_json_holds_the_time_and_its_spread(self):
+        answer = told("allreduce", "-a", "recursive-doubling", "-n", "1024", "--bytes", "4K")
+        self.assertAlmostEqual(answer["time_us"], 10 * (2 * 0.2 + 3.7 + 4095 * 0.00004), places=3)
+        self.assertEqual(answer["messages"], 10240)
+        self.assertEqual(answer["events"], 20480)
+        spread = list(answer["finished_us"].values())
+        self.assertEqual(spread, sorted(spread))
+        self.assertEqual(spread[-1], answer["time_us"])
+
+    def test_every_algorithm_of_the_catalogue_can_be_simulated(self):
+        table = subprocess.run([TUTTI, "schedule", "--list"], capture_output=True, text=True, timeout=60).stdout
+        rows = re.findall(r"^\| ([\w-]+) \| ([\w-]+)[(,]? ?", table, re.MULTILINE)
+        simulated = 0
+        for collective, algorithm in rows:
+            if collective == "Collective":
+                continue
+            answer = told(collective, "-a", algorithm, "-n", "16", "--bytes", "64K")
+            self.assertGreater(answer["time_us"], 4, algorithm)
+            simulated += 1
+        self.assertGreater(simulated, 30)
+
+    def test_hierarchies_and_windows_are_taken_as_they_are_written_elsewhere(self):
+        self.assertGreater(told("allreduce", "-a", "lanes(inner=ring, outer=circulant)", "--nodes", "4x4",
+                                "--bytes", "1M")["time_us"], 0)
+        one = told("broadcast", "-a", "chain", "-n", "16", "--bytes", "4M")["time_us"]
+        many = told("broadcast", "-a", "chain(window=64K)", "-n", "16", "--bytes", "4M")["time_us"]
+        self.assertLess(many, one / 4)
+
+    def test_the_same_seed_gives_the_same_noise(self):
+        noise = ("allreduce", "-a", "ring", "-n", "32", "--bytes", "1M", "--noise",
+                 "slowdown=0.2,period=100us,length=5us", "--seed")
+        self.assertEqual(told(*noise, "7"), told(*noise, "7"))
+        self.assertNotEqual(told(*noise, "7")["time_us"], told(*noise, "8")["time_us"])
+
+    def test_a_straggler_makes_all_late(self):
+        plain = told("allreduce", "-a", "ring", "-n", "8", "--bytes", "8K")["time_us"]
+        late = told("allreduce", "-a", "ring", "-n", "8", "--bytes", "8K", "--straggler", "3=1ms")["time_us"]
+        self.assertGreater(late, 1000)
+        self.assertLess(late, 1000 + 2 * plain)
+
+    def test_a_trace_has_a_slice_for_each_end_and_an_arrow_for_each_message(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "trace.json"
+            answer = told("allreduce", "-a", "circulant", "-n", "8", "--bytes", "64K", "--combine", "0.1",
+                          "--trace", str(file))
+            events = json.loads(file.read_text())["traceEvents"]
+        begun = {event["id"] for event in events if event["ph"] == "s"}
+        ended = {event["id"] for event in events if event["ph"] == "f"}
+        self.assertEqual(len(begun), answer["messages"])
+        self.assertEqual(begun, ended)
+        slices = [event for event in events if event["ph"] == "X"]
+        self.assertEqual(len(slices), answer["events"] + 8 * 3)  # each rank combines three times
+        self.assertAlmostEqual(max(event["ts"] + event["dur"] for event in slices), answer["time_us"], places=5)
+
+
+class BadInput(unittest.TestCase):
+    def test_it_says_what_was_wrong_and_what_would_be_right(self):
+        ring = ("allreduce", "-a", "ring", "-n", "8", "--bytes", "1M")
+        for arguments, words in (
+                (("allreducee", "-a", "ring", "-n", "8"), "allreduce, broadcast"),
+                (("allreduce", "-a", "rong", "-n", "8"), "ring"),
+                (("allreduce", "-a", "ring", "-n", "1048576", "--bytes", "1M"), "2.199e+12 messages"),
+                (("allreduce", "-a", "leader(inner=binomial, outer=ring)", "-n", "8"), "needs --nodes"),
+                ((*ring, "--root", "2"), "has no root"),
+                (("broadcast", "-a", "binomial", "-n", "8", "--root", "8"), "root 8"),
+                ((*ring, "--noise", "speed=1"), "slowdown, period and length"),
+                ((*ring, "--noise", "period=5us,length=6us"), "leaves no time"),
+                ((*ring, "--straggler", "3"), "RANK=DELAY"),
+                ((*ring, "--straggler", "8=1us"), "8 ranks"),
+                ((*ring, "--straggler", "3=1"), "ns, us, ms or s"),
+                ((*ring, "--combine", "-1"), "--combine"),
+                (("barrier", "-a", "one-shot", "-n", "640", "--trace", "/dev/null"), "too many for the viewers")):
+            run = simulate(*arguments)
+            self.assertEqual(run.returncode, 2, arguments)
+            self.assertIn(words, run.stderr, arguments)
+            self.assertEqual(run.stdout, "", arguments)
+        for machine, words in (((), "--loggops"), (("--loggops", "1,2"), "six"), (("--loggops", "a,2,3,4,5,6"), "L is")):
+            run = simulate(*ring, machine=machine)
+            self.assertEqual(run.returncode, 2, machine)
+            self.assertIn(words, run.stderr, machine)
+
+
+if __name__ == "__main__":
+    TUTTI, SOURCE = sys.argv[1], pathlib.Path(sys.argv[2])
+    unittest.main(argv=sys.argv[:1], verbosity=2)
