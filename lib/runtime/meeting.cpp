@@ -299,8 +299,9 @@ class Meeting {
 
   void connect() {
     if (shm_)
-      for (std::size_t peer = 0; peer < members_.size(); ++peer)
-        if (members_[peer] != rank_) shm_->connect(static_cast<int>(peer), met_.board->address(members_[peer]));
+      shm_->look_up_with([&board = *met_.board, members = members_](int peer) {
+        return board.address(members[static_cast<std::size_t>(peer)]);
+      });
     if (!record_.networked()) {
       met_.transport = std::move(shm_);
     } else {

@@ -68,3 +68,32 @@ TEST_CASE("a message that names a slot outside the sender's pool is refused") {
   CHECK(out.go_on(a));
   CHECK_THROWS_WITH(in.go_on(b), ContainsSubstring("slot 65520"));
 }
+
+TEST_CASE("shared memory opens a peer's segment when something is first sent to it") {
+  auto a = std::make_unique<ShmTransport>(0, 2);
+  ShmTransport b(1, 2);
+  int looked_up = 0;
+  a->look_up_with([&](int) {
+    ++looked_up;
+    return b.address();
+  });
+  b.look_up_with([](int) -> std::string { throw error(TUTTI_ERROR_START, "rank 0 has left"); });
+  Outgoing out(1, make_match(3, 1, 0, 0), content(100, 1));
+  Incoming in(0, make_match(3, 1, 0, 0), 100);
+  CHECK_FALSE(in.go_on(b));
+  CHECK(looked_up == 0);
+  CHECK(out.go_on(*a));
+  CHECK(looked_up == 1);
+  // What has been sent lies with the receiver, who needs the sender no more.
+  a.reset();
+  CHECK(in.go_on(b));
+  CHECK(in.holds(out.bytes));
+  b.release(in.receive);
+  CHECK_FALSE(b.unreachable());
+  Outgoing back(0, make_match(3, 2, 0, 0), content(100, 1));
+  CHECK_FALSE(back.go_on(b));
+  const auto lost = b.unreachable();
+  REQUIRE(lost);
+  CHECK(lost->peer == 0);
+  CHECK(lost->reason == "rank 0 has left");
+}

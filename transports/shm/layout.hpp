@@ -76,6 +76,11 @@ struct alignas(cache_line) Head {
   std::atomic<std::uint32_t> opened[channels];  // per channel: the newest operation begun, told every few
 };
 
+// A bit for each rank that has opened this segment: only their mailboxes can hold anything.
+struct Visitors {
+  std::atomic<std::uint64_t> bits;
+};
+
 struct alignas(cache_line) Exposure {
   std::atomic<std::uint64_t> flag;
 };
@@ -100,7 +105,10 @@ struct Layout {
   }
   std::size_t inline_bytes() const { return ring_bytes / 8; }
   std::size_t mailbox_bytes() const { return sizeof(Credits) + lines * sizeof(Line) + ring_bytes; }
-  std::size_t mailbox_offset(std::size_t source) const { return sizeof(Head) + source * mailbox_bytes(); }
+  std::size_t visitors_bytes() const { return (ranks / 64 / 8 + 1) * cache_line; }
+  std::size_t mailbox_offset(std::size_t source) const {
+    return sizeof(Head) + visitors_bytes() + source * mailbox_bytes();
+  }
   std::size_t exposures_offset() const { return mailbox_offset(ranks); }
   std::size_t slot_heads_offset() const { return exposures_offset() + exposures * sizeof(Exposure); }
   std::size_t slots_offset() const {

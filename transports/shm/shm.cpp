@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "error.hpp"
 #include "transports/shm/states.hpp"
@@ -97,12 +98,37 @@ void ShmTransport::connect(int rank, std::string_view address) {
   peer.remote_exposures = reinterpret_cast<shm::Exposure*>(base + layout_.exposures_offset());
   peer.remote_slot_heads = reinterpret_cast<shm::SlotHead*>(base + layout_.slot_heads_offset());
   peer.remote_slots = base + layout_.slots_offset();
+  visitor_word(base, rank_).fetch_or(std::uint64_t{1} << (rank_ % 64));
   peer.line_limit = layout_.lines;
-  peer.gathered = std::make_unique<std::byte[]>(shm::lines_payload);
   peer.ring_limit = layout_.ring_bytes;
 }
 
-// ---- hot path: no allocation, lock, system call or log from here to wake() ----
+// Connects a peer to whom something is sent for the first time; what it sends lies here already. False where it cannot
+// be: the waiter then learns why.
+bool ShmTransport::reach(int rank) {
+  Peer& peer = peers_[static_cast<std::size_t>(rank)];
+  if (peer.forgotten || !lookup_) return false;
+  try {
+    connect(rank, lookup_(rank));
+    return true;
+  } catch (const Error& failure) {
+    peer.forgotten = true;  // what ended before it was ever needed will not come back
+    lost_ = {rank, failure.what()};
+    return false;
+  }
+}
+
+std::atomic<std::uint64_t>& ShmTransport::visitor_word(std::byte* segment, int rank) const {
+  return reinterpret_cast<shm::Visitors*>(segment + sizeof(shm::Head))[rank / 64].bits;
+}
+
+bool ShmTransport::has_visited(int rank) const {
+  return visitor_word(segment_.data(), rank).load(std::memory_order_relaxed) >> (rank % 64) & 1;
+}
+
+std::optional<Unreachable> ShmTransport::unreachable() { return std::exchange(lost_, std::nullopt); }
+
+// ---- hot path: no allocation, lock, system call or log from here to wake() once a peer is connected ----
 
 void ShmTransport::open(std::uint32_t channel, std::uint32_t sequence) {
   // Every sixteenth is enough, since senders may be early by four times that.
@@ -199,6 +225,8 @@ bool ShmTransport::push_bytes(Peer& peer, const Send& send) {
 
 bool ShmTransport::send(Send& send) {
   Peer& peer = peers_[static_cast<std::size_t>(send.peer)];
+  if (peer.remote_head == nullptr && !reach(send.peer)) [[unlikely]]
+    return false;
   if (send.bytes <= layout_.inline_bytes()) {
     const std::uint32_t opened =
         peer.remote_head->opened[channel_of(send.tag.match) % shm::channels].load(std::memory_order_relaxed);
@@ -263,6 +291,8 @@ inline const std::byte* ShmTransport::gather(Peer& peer, std::uint32_t length) {
   Line& first = peer.lines[peer.position & line_mask_];
   if (length <= shm::line_payload) return first.payload;
   if (length > shm::lines_payload) throw error(TUTTI_ERROR_INTERNAL, "a message of {} bytes in mailbox lines", length);
+  if (!peer.gathered) [[unlikely]]
+    peer.gathered = std::make_unique<std::byte[]>(shm::lines_payload);
   std::byte* out = peer.gathered.get();
   std::memcpy(out, first.payload, shm::line_payload);
   out += shm::line_payload;
@@ -329,9 +359,12 @@ bool ShmTransport::take_early(Peer& peer, Receive& receive) {
 bool ShmTransport::receive(Receive& receive) {
   Peer& peer = peers_[static_cast<std::size_t>(receive.peer)];
   if (receive.state == 0) {
-    const bool direct = one_copy_ && peer.may_read && receive.landing && receive.bytes >= least_exposed;
-    if (receive.bytes > layout_.inline_bytes() && !push(peer, receive.tag, LineKind::call, direct, nullptr, 0))
-      return false;
+    if (receive.bytes > layout_.inline_bytes()) {
+      if (peer.remote_head == nullptr && !reach(receive.peer)) [[unlikely]]
+        return false;
+      const bool direct = one_copy_ && peer.may_read && receive.landing && receive.bytes >= least_exposed;
+      if (!push(peer, receive.tag, LineKind::call, direct, nullptr, 0)) return false;
+    }
     receive.state = announced;
   }
   if (!peer.early.empty() && take_early(peer, receive)) return true;
@@ -392,7 +425,7 @@ void ShmTransport::cancel(Receive& receive) {
 bool ShmTransport::stray(std::uint32_t channel, std::uint32_t oldest, int& rank, Tag& tag) {
   for (std::size_t i = 0; i < peers_.size(); ++i) {
     Peer& peer = peers_[i];
-    if (peer.remote_head == nullptr) continue;
+    if (!has_visited(static_cast<int>(i))) continue;
     drain(peer);
     auto found = std::find_if(peer.early.begin(), peer.early.end(), [&](const Early& early) {
       return channel_of(early.tag.match) == channel && ahead(sequence_of(early.tag.match), oldest) < 0;
@@ -416,8 +449,8 @@ void ShmTransport::wait(std::chrono::microseconds limit) {
   head_->asleep.store(1, std::memory_order_seq_cst);
   // After this, a sender either sees that we sleep, or we see its line.
   syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
-  const bool any = std::any_of(peers_.begin(), peers_.end(),
-                               [&](const Peer& peer) { return peer.remote_head != nullptr && arrived(peer); });
+  bool any = false;
+  for (std::size_t i = 0; i < peers_.size() && !any; ++i) any = has_visited(static_cast<int>(i)) && arrived(peers_[i]);
   const timespec time{limit.count() / 1000000, limit.count() % 1000000 * 1000};
   if (!any) futex(&head_->asleep, FUTEX_WAIT, 1, &time);
   head_->asleep.store(0, std::memory_order_relaxed);

@@ -1,8 +1,9 @@
 // The transport inside a node: mailboxes and slots in segments that the ranks share.
 #pragma once
 
-#include <deque>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "transports/shm/layout.hpp"
@@ -13,12 +14,16 @@ namespace tutti {
 
 class ShmTransport final : public Transport {
  public:
+  using Lookup = std::function<std::string(int peer)>;
+
   ShmTransport(int rank, int size, Sharing sharing = Sharing::between_processes);
 
   const char* name() const override { return "shm"; }
   Traits traits() const override { return {layout_.inline_bytes(), layout_.slot_bytes, true}; }
   std::string address() const override { return segment_.address(); }
   void connect(int peer, std::string_view address) override;
+  // A peer that is not connected is, by its address from here, when a message to or from it is first asked for.
+  void look_up_with(Lookup lookup) { lookup_ = std::move(lookup); }
   void open(std::uint32_t channel, std::uint32_t sequence) override;
   bool send(Send& send) override;
   void* reserve(Send& send) override;
@@ -30,6 +35,7 @@ class ShmTransport final : public Transport {
   void cancel(Receive& receive) override;
   bool stray(std::uint32_t channel, std::uint32_t oldest, int& peer, Tag& tag) override;
   void forget(int peer) override;
+  std::optional<Unreachable> unreachable() override;
   void wait(std::chrono::microseconds limit) override;
 
  private:
@@ -63,14 +69,14 @@ class ShmTransport final : public Transport {
 
     std::byte* ring = nullptr;
     shm::Credits* credits = nullptr;
-    std::deque<Early> early;
+    std::vector<Early> early;
     struct Call {
       std::uint64_t match;
       bool takes_exposed;
     };
     std::vector<Call> calls;  // the peer's posted receives that wait for their message
     shm::Exposure* remote_exposures = nullptr;
-    bool forgotten = false;                 // it died
+    bool forgotten = false;                 // it died, or its segment cannot be opened
     bool may_read = true;                   // until the system refuses to let us copy out of its memory
     std::unique_ptr<std::byte[]> gathered;  // the last message of several lines, in one piece
     std::byte* remote_slots = nullptr;
@@ -78,6 +84,9 @@ class ShmTransport final : public Transport {
     Segment segment;
   };
 
+  bool reach(int rank);
+  std::atomic<std::uint64_t>& visitor_word(std::byte* segment, int rank) const;
+  bool has_visited(int rank) const;
   bool push(Peer& peer, Tag tag, shm::LineKind kind, std::uint32_t length, const void* payload, std::size_t bytes);
   bool push_lines(Peer& peer, const Send& send);
   bool push_bytes(Peer& peer, const Send& send);
@@ -116,6 +125,8 @@ class ShmTransport final : public Transport {
   std::vector<std::uint32_t> slot_uses_;                                   // tells whether a slot holds what it held
   std::vector<std::array<std::int32_t, shm::most_readers>> slot_readers_;  // who each bit of its readers is
   std::vector<Peer> peers_;
+  Lookup lookup_;
+  std::optional<Unreachable> lost_;  // since the last question
 };
 
 }  // namespace tutti
