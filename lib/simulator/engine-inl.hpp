@@ -89,7 +89,7 @@ void Engine<Mode>::fetch_ahead() const {
     __builtin_prefetch(&strands_[far->subject]);
   }
   const Event* near = queue_.peek(12);
-  if (near == nullptr || near->subject >= states_.size() || near->kind == wake) return;
+  if (near == nullptr || near->subject >= states_.size() || near->kind == wake || near->kind >= first_of_mode) return;
   const Strand& strand = strands_[near->subject];
   __builtin_prefetch(&slots_[states_[near->subject].first_slot]);
   __builtin_prefetch(&ranks_[strand.rank]);
@@ -410,6 +410,15 @@ void Engine<Mode>::note(Activity activity, std::uint32_t strand, std::uint32_t s
                                 std::uint64_t{window} * steps_.size();
   trace_->push_back({now(), end, bytes_of(cost_of(strand, step, window)), message, strands_[strand].rank,
                      strands_[bound.peer].rank, activity});
+}
+
+template <class Mode>
+void Engine<Mode>::note_message(std::int64_t began, std::uint32_t strand, std::uint32_t step, std::uint32_t window) {
+  if (trace_ == nullptr) return;
+  const std::uint64_t message =
+      static_cast<std::uint64_t>(strands_[strand].first_step) + step + std::uint64_t{window} * steps_.size();
+  trace_->push_back({began, now(), bytes_of(cost_of(strand, step, window)), message, strands_[strand].rank,
+                     strands_[bound_of(strand, step).peer].rank, Activity::flow});
 }
 
 }  // namespace tutti::simulation

@@ -113,6 +113,8 @@ class Engine {
   void end_step(std::uint32_t strand, std::uint32_t slot, std::uint32_t step);
   void end_receive(std::uint32_t strand, std::uint32_t slot, std::uint32_t step);
   void note(Activity activity, std::uint32_t strand, std::uint32_t slot, std::uint32_t step, std::int64_t end);
+  // A message that was on its way since `began` and ends now, by its sender's step.
+  void note_message(std::int64_t began, std::uint32_t strand, std::uint32_t step, std::uint32_t window);
 
   const Noise noise_;
   Outcome outcome_;

@@ -11,21 +11,24 @@ namespace tutti::simulation {
 namespace {
 
 constexpr double ps_per_ns = 1000;
+constexpr double ps_per_s = 1e12;
 
 class LogGopsEngine final : public Engine<LogGopsEngine> {
  public:
-  LogGopsEngine(const Programs& programs, const LogGops& network, const Settings& settings, Trace* trace)
+  LogGopsEngine(const Programs& programs, const LogGops& network, const Settings& settings, Trace* trace,
+                const Seats* seats)
       : Engine(programs, settings, trace),
+        seats_(seats),
         latency_(std::llround(network.L_ns * ps_per_ns)),
-        overhead_(std::llround(network.o_ns * ps_per_ns)) {
+        overhead_(std::llround(network.o_ns * ps_per_ns)),
+        gap_(std::llround(network.g_ns * ps_per_ns)) {
     for (std::size_t at = 0; at < costs(); ++at) {
       const std::int64_t bytes = bytes_of(at);
       const auto further = [&](double ns_per_byte) {
         return std::llround(static_cast<double>(std::max<std::int64_t>(bytes - 1, 0)) * ns_per_byte * ps_per_ns);
       };
       const std::int64_t gap = further(network.G_ns);
-      messages_.push_back({overhead_ + further(network.O_ns), overhead_ + gap,
-                           std::llround(network.g_ns * ps_per_ns) + gap, bytes > network.S_bytes});
+      messages_.push_back({overhead_ + further(network.O_ns), overhead_ + gap, gap_ + gap, bytes > network.S_bytes});
     }
   }
 
@@ -36,20 +39,22 @@ class LogGopsEngine final : public Engine<LogGopsEngine> {
 
   void start_send(std::uint32_t strand, std::uint32_t slot, std::uint32_t step) {
     const std::uint32_t window = slot_of(strand, slot).window;
-    const Message& message = messages_[cost_of(strand, step, window)];
     const Bound& bound = bound_of(strand, step);
     const std::uint32_t index = strand_of(strand).rank;
+    const auto [message, latency] = on_way(index, strand_of(bound.peer).rank, cost_of(strand, step, window));
     Rank& rank = rank_of(strand);
     rank.processor_free = noise_.end_of(index, now(), message.processor);
     rank.send_free = now() + message.gap;
     note(Activity::send, strand, slot, step, rank.processor_free);
-    push(noise_.end_of(index, now(), overhead_) + latency_, arrived, bound.peer, bound.partner, window);
+    push(noise_.end_of(index, now(), overhead_) + latency, arrived, bound.peer, bound.partner, window);
     push_own(rank, rank.processor_free, message.rendezvous ? parted : done, strand, step, slot);
   }
 
   void start_receive(std::uint32_t strand, std::uint32_t slot, std::uint32_t step) {
     const std::uint32_t window = slot_of(strand, slot).window;
-    const Message& message = messages_[cost_of(strand, step, window)];
+    const Bound& bound = bound_of(strand, step);
+    const auto [message, latency] =
+        on_way(strand_of(bound.peer).rank, strand_of(strand).rank, cost_of(strand, step, window));
     Rank& rank = rank_of(strand);
     rank.processor_free =
         std::max(noise_.end_of(strand_of(strand).rank, now(), message.processor), now() + message.arriving);
@@ -57,7 +62,6 @@ class LogGopsEngine final : public Engine<LogGopsEngine> {
     note(Activity::receive, strand, slot, step, rank.processor_free);
     push_own(rank, rank.processor_free, received, strand, step, slot);
     if (!message.rendezvous) return;
-    const Bound& bound = bound_of(strand, step);
     push(now(), released, bound.peer, bound.partner, window);
   }
 
@@ -69,9 +73,35 @@ class LogGopsEngine final : public Engine<LogGopsEngine> {
     std::int64_t gap = 0;        // g + (s-1)G
     bool rendezvous = false;
   };
+  struct OnWay {
+    Message message;
+    std::int64_t latency = 0;
+  };
 
+  OnWay on_way(std::uint32_t from, std::uint32_t to, std::size_t cost) {
+    OnWay way{messages_[cost], latency_};
+    if (seats_ == nullptr) return way;
+    route(*seats_, from, to, route_);
+    if (route_.empty()) return way;
+    std::int64_t slowest = std::numeric_limits<std::int64_t>::max();
+    way.latency = 0;
+    for (const std::int64_t id : route_) {
+      const Network::Link link = seats_->network->link(id);
+      way.latency += link.latency_ps;
+      slowest = std::min(slowest, link.bytes_per_second);
+    }
+    const auto further = static_cast<double>(std::max<std::int64_t>(bytes_of(cost) - 1, 0));
+    const std::int64_t gap = std::llround(further * (ps_per_s / static_cast<double>(slowest)));
+    way.message.arriving = overhead_ + gap;
+    way.message.gap = gap_ + gap;
+    return way;
+  }
+
+  const Seats* const seats_;
+  std::vector<std::int64_t> route_;
   const std::int64_t latency_;
   const std::int64_t overhead_;
+  const std::int64_t gap_;
   std::vector<Message> messages_;
 };
 
@@ -106,8 +136,9 @@ LogGops parse_loggops(std::string_view text) {
           numbers[3], numbers[4], static_cast<std::int64_t>(parse_bytes(fields.back()))};
 }
 
-Outcome simulate(const Programs& programs, const LogGops& network, const Settings& settings, Trace* trace) {
-  return LogGopsEngine(programs, network, settings, trace).run();
+Outcome simulate(const Programs& programs, const LogGops& network, const Settings& settings, Trace* trace,
+                 const Seats* seats) {
+  return LogGopsEngine(programs, network, settings, trace, seats).run();
 }
 
 }  // namespace tutti::simulation

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "simulator/programs.hpp"
+#include "simulator/seats.hpp"
 #include "simulator/settings.hpp"
 
 namespace tutti::simulation {
@@ -28,6 +29,9 @@ struct LogGops {
 LogGops parse_loggops(std::string_view text);
 
 // `trace`: null, or what receives an entry for all that happens.
-Outcome simulate(const Programs& programs, const LogGops& network, const Settings& settings, Trace* trace = nullptr);
+// With `seats`, L and G of a message are those of its route: the sum of its latencies, and its slowest link. What
+// `network` says of them then holds inside hosts.
+Outcome simulate(const Programs& programs, const LogGops& network, const Settings& settings, Trace* trace = nullptr,
+                 const Seats* seats = nullptr);
 
 }  // namespace tutti::simulation

@@ -21,8 +21,22 @@ std::string name_of(const TraceEntry& entry) {
       return fmt::format("combine {} B", entry.bytes);
     case Activity::copy:
       return fmt::format("copy {} B", entry.bytes);
+    case Activity::flow:
+      return fmt::format("rank {} sends", entry.rank);
   }
   return "?";
+}
+
+template <class Out>
+void write_flow(Out out, const TraceEntry& entry) {
+  const auto write = [&](char phase, std::int64_t ps, const std::string& more) {
+    fmt::format_to(out,
+                   ",\n{{\"ph\": \"{}\", \"pid\": 0, \"tid\": {}, \"ts\": {:.6f}, \"id\": {}, \"cat\": \"flow\", "
+                   "\"name\": \"{}\"{}}}",
+                   phase, entry.rank, static_cast<double>(ps) / ps_per_us, entry.message, name_of(entry), more);
+  };
+  write('b', entry.begin_ps, fmt::format(", \"args\": {{\"to\": {}, \"bytes\": {}}}", entry.peer, entry.bytes));
+  write('e', entry.end_ps, "");
 }
 
 }  // namespace
@@ -32,6 +46,10 @@ std::string trace_json(const Trace& trace) {
   auto out = std::back_inserter(text);
   fmt::format_to(out, "{{\"ph\": \"M\", \"pid\": 0, \"name\": \"process_name\", \"args\": {{\"name\": \"ranks\"}}}}");
   for (const TraceEntry& entry : trace) {
+    if (entry.activity == Activity::flow) {
+      write_flow(out, entry);
+      continue;
+    }
     const double begin = static_cast<double>(entry.begin_ps) / ps_per_us;
     fmt::format_to(out,
                    ",\n{{\"ph\": \"X\", \"pid\": 0, \"tid\": {}, \"ts\": {:.6f}, \"dur\": {:.6f}, \"name\": \"{}\"}}",

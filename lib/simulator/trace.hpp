@@ -7,7 +7,7 @@
 
 namespace tutti::simulation {
 
-enum class Activity : std::uint8_t { send, receive, combine, copy };
+enum class Activity : std::uint8_t { send, receive, combine, copy, flow };
 
 struct TraceEntry {
   std::int64_t begin_ps = 0;
@@ -15,7 +15,7 @@ struct TraceEntry {
   std::int64_t bytes = 0;
   std::uint64_t message = 0;  // the same number at both ends of one
   std::uint32_t rank = 0;
-  std::uint32_t peer = 0;  // of a send or receive
+  std::uint32_t peer = 0;  // of a send, receive or flow
   Activity activity = Activity::send;
 };
 
@@ -24,7 +24,8 @@ inline constexpr std::int64_t most_trace_entries = 1'000'000;
 
 using Trace = std::vector<TraceEntry>;
 
-// The JSON of the Trace Event Format: a thread for each rank, a slice for each entry, an arrow for each message.
+// The JSON of the Trace Event Format: a thread for each rank, a slice for each entry, an arrow for each message. Flows
+// overlap, so they stand in tracks of their own, those of one sender together.
 std::string trace_json(const Trace& trace);
 
 }  // namespace tutti::simulation

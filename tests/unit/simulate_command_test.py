@@ -83,6 +83,74 @@ class Simulate(unittest.TestCase):
         self.assertAlmostEqual(max(event["ts"] + event["dur"] for event in slices), answer["time_us"], places=5)
 
 
+class Flow(unittest.TestCase):
+    def network(self, name):
+        return ("--network", str(SOURCE / "topology/examples" / (name + ".toml")))
+
+    def test_messages_share_the_links_of_the_network(self):
+        ring = ("allreduce", "-a", "ring", "-n", "4", "--bytes", "4M")
+        flow = told(*ring, machine=self.network("test_cluster_two_racks"))
+        self.assertEqual((flow["mode"], flow["messages"]), ("flow", 24))
+        busiest = flow["busiest_links"][0]
+        self.assertIn(busiest["name"], ("rack0 -> rack1", "rack1 -> rack0"))
+        self.assertEqual(busiest["class"], "switch")
+        self.assertAlmostEqual(busiest["bytes"], 6 * (4 << 20) / 4)
+        self.assertGreater(busiest["share"], 0.9)
+        self.assertLessEqual(busiest["share"], 1)
+        self.assertGreaterEqual(flow["time_us"], busiest["bytes"] / 31.25)  # 250 Mb/s
+        shared = told("allreduce", "-a", "recursive-doubling", "-n", "4", "--bytes", "4M",
+                      machine=self.network("test_cluster_two_racks"))
+        alone = told("allreduce", "-a", "recursive-doubling", "-n", "4", "--bytes", "4M", "--mode", "loggops",
+                     machine=self.network("test_cluster_two_racks"))
+        self.assertEqual(alone["mode"], "loggops")
+        # Two flows at once over the slow link, which LogGOPS does not see.
+        self.assertAlmostEqual((shared["time_us"] - alone["time_us"]) / ((4 << 20) / 31.25), 1, places=2)
+
+    def test_ranks_of_a_host_do_not_cross_the_network(self):
+        together = told("allreduce", "-a", "ring", "-n", "4", "--bytes", "4M", "--ranks-per-host", "4",
+                        machine=self.network("test_cluster"))
+        self.assertNotIn("busiest_links", together)
+        lanes = told("allreduce", "-a", "lanes(inner=ring, outer=ring)", "--nodes", "4x2", "--bytes", "4M",
+                     machine=self.network("test_cluster"))
+        self.assertAlmostEqual(lanes["busiest_links"][0]["bytes"], 6 * (4 << 20) / 4)
+
+    def test_a_trace_of_flows_has_a_beginning_and_an_end_for_each(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "trace.json"
+            answer = told("allreduce", "-a", "circulant", "-n", "4", "--bytes", "64K", "--combine", "0.1", "--trace",
+                          str(file), machine=self.network("test_cluster"))
+            events = json.loads(file.read_text())["traceEvents"]
+        begun = sorted(event["id"] for event in events if event["ph"] == "b")
+        ended = sorted(event["id"] for event in events if event["ph"] == "e")
+        self.assertEqual(len(begun), answer["messages"])
+        self.assertEqual(begun, ended)
+        self.assertEqual(sum(event["ph"] == "X" for event in events), 4 * 2)  # each rank combines twice
+
+    def test_noise_and_stragglers_are_as_in_the_other_mode(self):
+        ring = ("allreduce", "-a", "ring", "-n", "4", "--bytes", "1M", "--combine", "0.2")
+        plain = told(*ring, machine=self.network("test_cluster"))["time_us"]
+        late = told(*ring, "--straggler", "2=5ms", machine=self.network("test_cluster"))["time_us"]
+        self.assertGreater(late, plain)
+        noise = (*ring, "--noise", "slowdown=0.5", "--seed")
+        self.assertEqual(*(told(*noise, "7", machine=self.network("test_cluster")) for _ in range(2)))
+        self.assertNotEqual(told(*noise, "7", machine=self.network("test_cluster"))["time_us"],
+                            told(*noise, "8", machine=self.network("test_cluster"))["time_us"])
+
+    def test_what_cannot_be_simulated_is_refused_with_the_reason(self):
+        ring = ("allreduce", "-a", "ring", "--bytes", "1M", "-n")
+        for arguments, words in (((*ring, "5"), "5 ranks need 5 hosts"),
+                                 ((*ring, "4", "--loggops", MACHINE, "--mode", "flow"), "--overhead"),
+                                 ((*ring, "4", "--overhead", "3"), "ns, us, ms or s"),
+                                 ((*ring, "4", "--mode", "fluid"), "fluid")):
+            run = simulate(*arguments, machine=self.network("test_cluster"))
+            self.assertEqual(run.returncode, 2, arguments)
+            self.assertIn(words, run.stderr, arguments)
+        run = simulate(*ring, "9472", machine=self.network("frontier"))
+        self.assertEqual(run.returncode, 2)
+        self.assertIn("1.794e+08 messages", run.stderr)
+        self.assertEqual(simulate(*ring, "4", "--mode", "flow", machine=()).returncode, 2)
+
+
 class BadInput(unittest.TestCase):
     def test_it_says_what_was_wrong_and_what_would_be_right(self):
         ring = ("allreduce", "-a", "ring", "-n", "8", "--bytes", "1M")

@@ -5,14 +5,18 @@
 #include <charconv>
 #include <cstdio>
 #include <fstream>
+#include <limits>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "error.hpp"
 #include "scheduler/bytes.hpp"
+#include "scheduler/machine.hpp"
+#include "simulator/flow.hpp"
 #include "simulator/loggops.hpp"
 #include "tools/commands/commands.hpp"
 #include "tools/commands/schedules.hpp"
+#include "tools/commands/simulate_report.hpp"
+#include "topology/network/network.hpp"
 
 namespace tutti {
 namespace {
@@ -25,6 +29,12 @@ struct SimulateOptions {
   std::string placement = "block";
   std::string bytes = "0";
   std::string loggops;
+  std::string network;
+  std::string mode;
+  int ranks_per_host = 1;
+  std::string overhead = "0ns";
+  std::string eager = "0";
+  std::string sharing = "equal";
   std::string combine = "0";
   std::string copy = "0";
   std::string noise;
@@ -41,7 +51,9 @@ constexpr const char* description =
     "Tell how long a collective takes on a described machine, by running the schedules of all ranks in simulated "
     "time.\n"
     "See docs/simulator.md for the method and its limits.\n"
-    "Example: tutti simulate allreduce --algorithm circulant --ranks 4096 --bytes 1M --loggops 3700,200,5,0.04,0,256K";
+    "Examples: tutti simulate allreduce --algorithm circulant --ranks 4096 --bytes 1M --loggops "
+    "3700,200,5,0.04,0,256K\n"
+    "          tutti simulate allreduce --algorithm ring --ranks 512 --bytes 64M --network frontier.toml";
 
 double parse_number(std::string_view text, std::string_view option) {
   double value = 0;
@@ -128,54 +140,6 @@ simulation::Group group_of(const SimulateOptions& options) {
   return group;
 }
 
-// Least, first quartile, median, third quartile, greatest.
-std::array<std::int64_t, 5> spread_of(std::vector<std::int64_t> times) {
-  std::array<std::int64_t, 5> spread{};
-  for (std::size_t i = 0; i < spread.size(); ++i) {
-    const auto at = times.begin() + static_cast<std::ptrdiff_t>((times.size() - 1) * i / 4);
-    std::nth_element(times.begin(), at, times.end());
-    spread[i] = *at;
-  }
-  return spread;
-}
-
-std::string time_text(std::int64_t ps) {
-  const double value = static_cast<double>(ps);
-  if (value < 1e6) return fmt::format("{:.4g} ns", value / 1e3);
-  if (value < 1e9) return fmt::format("{:.4g} us", value / 1e6);
-  return value < 1e12 ? fmt::format("{:.4g} ms", value / 1e9) : fmt::format("{:.4g} s", value / 1e12);
-}
-
-void print_json(const SimulateOptions& options, const simulation::Group& group, const simulation::Outcome& outcome) {
-  const auto spread = spread_of(outcome.finished_ps);
-  const auto microseconds = [](std::int64_t ps) { return static_cast<double>(ps) / 1e6; };
-  nlohmann::ordered_json json = {{"collective", options.collective},
-                                 {"algorithm", options.algorithm},
-                                 {"ranks", group.key.size},
-                                 {"bytes", group.bytes},
-                                 {"mode", "loggops"},
-                                 {"loggops", options.loggops}};
-  json["time_us"] = microseconds(outcome.time_ps);
-  json["finished_us"] = {{"least", microseconds(spread[0])},
-                         {"quartile", microseconds(spread[1])},
-                         {"median", microseconds(spread[2])},
-                         {"third_quartile", microseconds(spread[3])},
-                         {"greatest", microseconds(spread[4])}};
-  json["messages"] = outcome.messages;
-  json["message_bytes"] = outcome.bytes;
-  json["events"] = outcome.events;
-  fmt::print("{}\n", json.dump(2));
-}
-
-void print_text(const SimulateOptions& options, const simulation::Group& group, const simulation::Outcome& outcome) {
-  const auto spread = spread_of(outcome.finished_ps);
-  fmt::print("{} by {}, {} bytes on {} ranks: {}\n", options.collective, options.algorithm, format_bytes(group.bytes),
-             group.key.size, time_text(outcome.time_ps));
-  fmt::print("  ranks finished: first {}, quartile {}, median {}, third quartile {}, last {}\n", time_text(spread[0]),
-             time_text(spread[1]), time_text(spread[2]), time_text(spread[3]), time_text(spread[4]));
-  fmt::print("  {} messages with {} bytes\n", outcome.messages, outcome.bytes);
-}
-
 void write_trace(const std::string& file, const simulation::Trace& trace) {
   std::ofstream out(file);
   out << simulation::trace_json(trace);
@@ -183,33 +147,122 @@ void write_trace(const std::string& file, const simulation::Trace& trace) {
   if (!out) throw CommandFailed(fmt::format("--trace {}: the file cannot be written", file));
 }
 
-void run_simulation(const SimulateOptions& options) {
-  if (options.loggops.empty())
+// The network, and which of its hosts each rank sits on.
+struct Place {
+  Network network;
+  simulation::Seats seats;
+};
+
+std::unique_ptr<Place> place_of(const SimulateOptions& options, const simulation::Group& group) {
+  if (options.network.empty()) return nullptr;
+  auto place = std::make_unique<Place>(Place{read_network(options.network), {}});
+  const int ranks = group.key.size;
+  if (!group.key.shape) {
+    place->seats = simulation::seated(place->network, ranks, options.ranks_per_host);
+    return place;
+  }
+  std::vector<std::int64_t> hosts;
+  for (int rank = 0; rank < ranks; ++rank) hosts.push_back(group.key.shape->group_of(rank));
+  place->seats = simulation::seated(place->network, std::move(hosts));
+  return place;
+}
+
+simulation::FlowSettings flow_settings_of(const SimulateOptions& options) {
+  simulation::FlowSettings flows;
+  flows.overhead_ps = parse_time(options.overhead, "--overhead");
+  flows.eager_bytes = static_cast<std::int64_t>(parse_bytes(options.eager));
+  flows.by_latency = options.sharing == "latency";
+  const Machine node = described_machine(1, 1);
+  flows.inside_ps = node.hop_ps;
+  flows.inside_ps_per_byte = static_cast<double>(node.byte_ps_1024) / 1024;
+  return flows;
+}
+
+// LogGOPS where a network is given without numbers: what the network does not say costs nothing.
+simulation::LogGops loggops_of(const SimulateOptions& options) {
+  if (!options.loggops.empty()) return simulation::parse_loggops(options.loggops);
+  const Machine node = described_machine(1, 1);
+  constexpr double ps_per_ns = 1000;
+  return {static_cast<double>(node.hop_ps) / ps_per_ns,
+          static_cast<double>(parse_time(options.overhead, "--overhead")) / ps_per_ns,
+          0,
+          static_cast<double>(node.byte_ps_1024) / 1024 / ps_per_ns,
+          0,
+          std::numeric_limits<std::int64_t>::max()};
+}
+
+bool is_flow_mode(const SimulateOptions& options) {
+  if (options.loggops.empty() && options.network.empty())
     throw error(TUTTI_ERROR_ARGUMENT,
-                "simulate: a machine is needed: --loggops L,o,g,G,O,S, such as --loggops 3700,200,5,0.04,0,256K");
-  const simulation::LogGops network = simulation::parse_loggops(options.loggops);
-  const simulation::Settings settings = settings_of(options);
-  const simulation::Group group = group_of(options);
-  const bool watched = isatty(STDERR_FILENO) != 0;
-  if (watched) fmt::print(stderr, "\rlistening to {} ranks...\033[K", group.key.size);
-  simulation::Programs programs(group.key.size);
-  programs.add(group);
-  // Two ends, and a combine at one of them.
-  if (!options.trace.empty() && 3 * programs.messages() > simulation::most_trace_entries)
+                "simulate: a machine is needed: --network FILE, or --loggops L,o,g,G,O,S, such as --loggops "
+                "3700,200,5,0.04,0,256K");
+  const bool flow = options.mode.empty() ? !options.network.empty() && options.loggops.empty() : options.mode == "flow";
+  if (flow && options.network.empty())
+    throw error(TUTTI_ERROR_ARGUMENT, "--mode flow: the links that messages share are those of --network FILE");
+  if (flow && !options.loggops.empty())
+    throw error(TUTTI_ERROR_ARGUMENT, "--mode flow: --loggops is of the other mode; right would be --overhead");
+  return flow;
+}
+
+simulation::Limits limits_of(bool flow) {
+  simulation::Limits limits;
+  if (flow) limits.messages = simulation::most_flow_messages;
+  return limits;
+}
+
+// Two ends, and a combine at one of them.
+void check_trace(const SimulateOptions& options, std::int64_t messages) {
+  if (!options.trace.empty() && 3 * messages > simulation::most_trace_entries)
     throw error(TUTTI_ERROR_ARGUMENT,
                 "--trace: {} messages are too many for the viewers, which take about {}; fewer ranks would do",
-                programs.messages(), simulation::most_trace_entries / 3);
+                messages, simulation::most_trace_entries / 3);
+}
+
+SimulationReport report_of(const SimulateOptions& options, const simulation::Group& group, bool flow) {
+  SimulationReport report;
+  report.title = fmt::format("{} by {}, {} bytes on {} ranks", options.collective, options.algorithm,
+                             format_bytes(group.bytes), group.key.size);
+  report.entries = {{"collective", options.collective},
+                    {"algorithm", options.algorithm},
+                    {"ranks", group.key.size},
+                    {"bytes", group.bytes},
+                    {"mode", flow ? "flow" : "loggops"}};
+  if (!options.loggops.empty()) report.entries["loggops"] = options.loggops;
+  if (!options.network.empty()) report.entries["network"] = options.network;
+  return report;
+}
+
+void run_simulation(const SimulateOptions& options) {
+  const bool flow = is_flow_mode(options);
+  const simulation::Settings settings = settings_of(options);
+  const simulation::FlowSettings flows = flow_settings_of(options);
+  const simulation::LogGops loggops = loggops_of(options);
+  const simulation::Group group = group_of(options);
+  const auto place = place_of(options, group);
+  const bool watched = isatty(STDERR_FILENO) != 0;
+  if (watched) fmt::print(stderr, "\rlistening to {} ranks...\033[K", group.key.size);
+  simulation::Programs programs(group.key.size, limits_of(flow));
+  programs.add(group);
+  check_trace(options, programs.messages());
   if (watched) fmt::print(stderr, "\rsimulating {} messages...\033[K", programs.messages());
   simulation::Trace trace;
-  const simulation::Outcome outcome = simulate(programs, network, settings, options.trace.empty() ? nullptr : &trace);
+  simulation::Trace* const traced = options.trace.empty() ? nullptr : &trace;
+  const simulation::Outcome outcome =
+      flow ? simulate(programs, place->seats, flows, settings, traced)
+           : simulate(programs, loggops, settings, traced, place ? &place->seats : nullptr);
   if (watched) fmt::print(stderr, "\r\033[K");
-  if (!options.trace.empty()) write_trace(options.trace, trace);
-  options.json ? print_json(options, group, outcome) : print_text(options, group, outcome);
+  if (traced != nullptr) write_trace(options.trace, trace);
+  SimulationReport report = report_of(options, group, flow);
+  report.outcome = &outcome;
+  constexpr std::size_t most_links_told = 5;
+  if (place) report.busiest = busiest_links(programs, place->seats, outcome, most_links_told);
+  options.json ? print_json(report) : print_text(report);
 }
 
 }  // namespace
 
 void add_simulate(CLI::App& app) {
+  constexpr int most_per_host = 65536;
   auto options = std::make_shared<SimulateOptions>();
   CLI::App* command = app.add_subcommand("simulate", description);
   command->add_option("collective", options->collective, "allreduce, broadcast, reduce, ...")->required();
@@ -221,6 +274,18 @@ void add_simulate(CLI::App& app) {
       ->option_text("block|cyclic|random");
   command->add_option("--bytes", options->bytes, "Bytes of the whole vector (default 0)");
   command->add_option("--loggops", options->loggops, "L,o,g,G,O,S in ns, ns per byte and bytes");
+  command->add_option("--network", options->network, "File that describes the network, in which ranks fill the hosts");
+  command->add_option("--mode", options->mode, "flow: messages share links (the default with --network); loggops")
+      ->check(CLI::IsMember({"flow", "loggops"}));
+  command->add_option("--ranks-per-host", options->ranks_per_host, "Ranks on each host of the network (default 1)")
+      ->check(CLI::Range(1, most_per_host))
+      ->excludes(command->get_option("--nodes"));
+  command->add_option("--overhead", options->overhead, "Processor time of a message at either end (default 0ns)");
+  command->add_option("--eager", options->eager,
+                      "Bytes up to which a message does not wait for its receive (default 0)");
+  command
+      ->add_option("--sharing", options->sharing, "equal: flows share a link equally (default); latency: as TCP does")
+      ->check(CLI::IsMember({"equal", "latency"}));
   command->add_option("--combine", options->combine, "Time to combine a byte, in ns (default 0)");
   command->add_option("--copy", options->copy, "Time to copy a byte, in ns (default 0)");
   command->add_option("--noise", options->noise, "slowdown=0.1 or period=1ms,length=10us, or all three");
