@@ -18,11 +18,16 @@ std::string_view kind_name(Kind kind);  // "reduce-scatter"
 
 // Who sends to whom in a round, seen by positions: what the network description will route.
 enum class Pattern : std::uint8_t {
-  shift,     // rank -> rank + distance, all at once
-  exchange,  // rank <-> rank xor distance
-  tree,      // some ranks to ranks at `distance`; the others are idle
-  direct,    // every rank to `distance` others at once
+  shift,             // rank -> rank + distance, all at once
+  exchange,          // each of a group of messages + 1 places at `distance` <-> its others; rank xor distance for one
+  alternating,       // even place <-> odd place at `distance` up the ring, which may be negative (walk.hpp)
+  tree,              // some ranks to ranks at `distance`; the others are idle
+  alternating_tree,  // some places to partners at `distance`, which is even places up and odd ones down
+  direct,            // every rank to `distance` others at once
 };
+
+// Most ranks are idle at a time.
+constexpr bool is_tree(Pattern pattern) { return pattern == Pattern::tree || pattern == Pattern::alternating_tree; }
 
 // A share of the whole vector, exact: part / whole.
 struct Share {
@@ -38,6 +43,7 @@ struct Round {
   Share bytes;                // that this rank sends or receives, the larger, all messages of the round together
   Share combined;             // that this rank combines
   std::int64_t times = 1;
+  std::int64_t places = 0;  // exchange: so many act, and others are guests of their neighbours; 0: a power of two does
 };
 
 // The one number an algorithm may take, such as knomial's k.

@@ -11,16 +11,17 @@ namespace tutti {
 
 extern const Algorithm ring_for_allreduce, recursive_doubling_for_allreduce, rabenseifner_for_allreduce,
     circulant_for_allreduce, one_shot_for_allreduce, two_shot_for_allreduce, knomial_for_allreduce,
-    double_tree_for_allreduce;
+    double_tree_for_allreduce, recursive_multiplying_for_allreduce, swing_for_allreduce, bine_for_allreduce;
 extern const Algorithm circulant_for_broadcast, one_shot_for_broadcast, knomial_for_broadcast,
     double_tree_for_broadcast, binomial_for_broadcast, chain_for_broadcast, scatter_allgather_for_broadcast,
-    scatter_circulant_for_broadcast;
+    scatter_circulant_for_broadcast, bine_for_broadcast;
 extern const Algorithm ring_for_reduce, rabenseifner_for_reduce, circulant_for_reduce, one_shot_for_reduce,
-    two_shot_for_reduce, knomial_for_reduce, double_tree_for_reduce, binomial_for_reduce, chain_for_reduce;
+    two_shot_for_reduce, knomial_for_reduce, double_tree_for_reduce, binomial_for_reduce, chain_for_reduce,
+    bine_for_reduce;
 extern const Algorithm ring_for_reduce_scatter, circulant_for_reduce_scatter, one_shot_for_reduce_scatter,
-    recursive_halving_for_reduce_scatter;
+    recursive_halving_for_reduce_scatter, swing_for_reduce_scatter, bine_for_reduce_scatter;
 extern const Algorithm ring_for_allgather, recursive_doubling_for_allgather, circulant_for_allgather,
-    one_shot_for_allgather;
+    one_shot_for_allgather, swing_for_allgather, bine_for_allgather;
 extern const Algorithm one_shot_for_barrier, knomial_for_barrier, dissemination_for_barrier;
 
 namespace {
@@ -42,6 +43,9 @@ std::span<const Algorithm> catalogue() {
       circulant_for_allreduce,
       knomial_for_allreduce,
       double_tree_for_allreduce,
+      recursive_multiplying_for_allreduce,
+      swing_for_allreduce,
+      bine_for_allreduce,
       one_shot_for_broadcast,
       circulant_for_broadcast,
       knomial_for_broadcast,
@@ -50,6 +54,7 @@ std::span<const Algorithm> catalogue() {
       chain_for_broadcast,
       scatter_allgather_for_broadcast,
       scatter_circulant_for_broadcast,
+      bine_for_broadcast,
       one_shot_for_reduce,
       two_shot_for_reduce,
       ring_for_reduce,
@@ -59,14 +64,19 @@ std::span<const Algorithm> catalogue() {
       double_tree_for_reduce,
       binomial_for_reduce,
       chain_for_reduce,
+      bine_for_reduce,
       one_shot_for_reduce_scatter,
       ring_for_reduce_scatter,
       circulant_for_reduce_scatter,
       recursive_halving_for_reduce_scatter,
+      swing_for_reduce_scatter,
+      bine_for_reduce_scatter,
       one_shot_for_allgather,
       ring_for_allgather,
       recursive_doubling_for_allgather,
       circulant_for_allgather,
+      swing_for_allgather,
+      bine_for_allgather,
       one_shot_for_barrier,
       knomial_for_barrier,
       dissemination_for_barrier,

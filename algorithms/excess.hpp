@@ -7,10 +7,12 @@
 namespace tutti {
 
 struct Excess {
-  std::int64_t places;  // the largest power of two
+  std::int64_t places;  // the largest power of two, or what an algorithm can do with
   std::int64_t guests;  // positions 1, 3, 5, ..., 2 guests - 1; their hosts are those before them
 
-  explicit Excess(std::int64_t size) : places(power_of_two_below(size)), guests(size - places) {}
+  explicit Excess(std::int64_t size) : Excess(size, power_of_two_below(size)) {}
+  // At least half of `size`.
+  Excess(std::int64_t size, std::int64_t acting) : places(acting), guests(size - acting) {}
 
   bool has_guest(std::int64_t place) const { return place < guests; }
   // Which position acts for this place; the positions that places [a, b) stand for are [position_of(a),

@@ -34,10 +34,12 @@ struct Ranked {
   std::int64_t time = 0;
 };
 
-// The `count` fastest, the first ones of equals.
+// The `count` fastest; of equals the first alone, for the others would have no other time in any company.
 template <class Part>
 std::vector<Part> fastest(std::vector<Ranked<Part>> list, std::size_t count) {
   std::stable_sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
+  list.erase(std::unique(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.time == b.time; }),
+             list.end());
   std::vector<Part> best;
   for (std::size_t i = 0; i < std::min(count, list.size()); ++i) best.push_back(list[i].part);
   return best;

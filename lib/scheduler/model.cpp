@@ -88,7 +88,7 @@ void add_round(const Traffic& traffic, const Machine& machine, std::int64_t byte
   const std::int64_t moved = scale(bytes, round.bytes.part, round.bytes.whole);
   const Messages messages = messages_of(traffic, machine, moved);
   const Terms work = own_work(traffic, messages, machine, bytes, moved, in_cache);
-  const bool tree = round.pattern == Pattern::tree;
+  const bool tree = is_tree(round.pattern);
   const std::int64_t shared = ranks_per_core(machine);
   Terms once = times(work, shared);
   // In a tree few ranks have messages at one time, but the bytes of all pass through the same cores.

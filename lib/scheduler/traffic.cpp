@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "algorithms/excess.hpp"
+#include "algorithms/walk.hpp"
 #include "scheduler/model.hpp"
 
 namespace tutti {
@@ -64,6 +65,10 @@ class Counting {
         return of_shift(rank);
       case Pattern::exchange:
         return of_exchange(rank);
+      case Pattern::alternating:
+        return of_alternating(rank);
+      case Pattern::alternating_tree:
+        return of_alternating_tree(rank);
       case Pattern::tree:
         return repeats_in_all() ? of_shift(rank) : of_tree(rank);
       case Pattern::direct: {
@@ -77,13 +82,39 @@ class Counting {
     return {};
   }
 
-  // Where the ranks are no power of two, places exchange: some ranks are guests of their neighbours.
+  // Some ranks may be guests of their neighbours: then places exchange.
   Ways of_exchange(std::int64_t rank) const {
+    const Excess excess = round_.places > 0 ? Excess(ranks_, round_.places) : Excess(ranks_);
+    const std::int64_t place = excess.place_of(rank), group = round_.messages + 1;
+    if (place < 0) return {};
+    const std::int64_t digit = place / round_.distance % group;
+    std::int64_t messages = 0;
+    for (std::int64_t i = 1; i < group; ++i) {
+      const std::int64_t other = place + ((digit + i) % group - digit) * round_.distance;
+      messages += other < excess.places && crosses(rank, excess.position_of(other)) ? 1 : 0;
+    }
+    return {messages, messages};
+  }
+
+  Ways of_alternating(std::int64_t rank) const {
     const Excess excess(ranks_);
     const std::int64_t place = excess.place_of(rank);
-    const std::int64_t partner = place < 0 ? excess.places : place ^ round_.distance;
-    const std::int64_t messages = partner < excess.places && crosses(rank, excess.position_of(partner)) ? 1 : 0;
+    if (place < 0 || excess.places == 1) return {};
+    const std::int64_t partner = alternating_partner(place, round_.distance, excess.places);
+    const std::int64_t messages = crosses(rank, excess.position_of(partner)) ? 1 : 0;
     return {messages, messages};
+  }
+
+  // Those whose paths end here, or before, take part.
+  Ways of_alternating_tree(std::int64_t rank) const {
+    const std::int64_t place = Excess(ranks_).place_of(rank);
+    if (place < 0) return {};
+    std::int64_t order = 0;
+    while (alternating_distance(order) != round_.distance) ++order;
+    const std::int64_t left =
+        Walk(Excess(ranks_).places, Walk::Order::far_first).path(place) % (std::int64_t{2} << order);
+    if (left == 0) return {of_alternating(rank).out, 0};
+    return {0, left == std::int64_t{1} << order ? of_alternating(rank).in : 0};
   }
 
   Ways of_shift(std::int64_t rank) const {

@@ -125,7 +125,7 @@ std::int64_t Programs::estimate(const Group& group, const Collective& collective
   double certain = 0;
   if (group.key.layers.empty())
     for (const Round& round : group.key.algorithm->rounds(size, group.key.parameter))
-      if (round.pattern != Pattern::tree)
+      if (!is_tree(round.pattern))
         certain += static_cast<double>(round.messages) * static_cast<double>(round.times) * size;
   const auto refuse = [&](double steps, double messages) {
     return error(
