@@ -94,7 +94,8 @@ void Engine<Mode>::fetch_ahead() const {
   __builtin_prefetch(&slots_[states_[near->subject].first_slot]);
   __builtin_prefetch(&ranks_[strand.rank]);
   __builtin_prefetch(&steps_[static_cast<std::size_t>(strand.first_step) + near->step]);
-  if (near->kind != arrived) return;
+  if (near->kind == begin) return;
+  // Of the step itself where a message has arrived, else of a receive that may follow it.
   const std::int32_t receive = programs_->outline(strand.outline).steps[near->step].arrival;
   __builtin_prefetch(&arrivals_[static_cast<std::size_t>(states_[near->subject].first_arrival + receive)]);
 }

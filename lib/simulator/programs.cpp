@@ -183,7 +183,8 @@ std::uint32_t Programs::build_outline(const Listener& listener, const ScheduleKe
     out.waits = mirrored(step.waits);
     out.match = step.match;
     out.sources = step.source_count;
-    if (is_receive(step.kind)) out.arrival = outline.receives++;
+    out.arrival = outline.receives;
+    if (is_receive(step.kind)) ++outline.receives;
     outline.steps.push_back(out);
   }
   for (std::size_t at = 0; at < schedule.steps.size(); ++at)

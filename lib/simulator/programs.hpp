@@ -37,7 +37,7 @@ struct OutlineStep {
   std::uint64_t waits = 0;   // bit 63 - d: must wait for the step d + 1 before this one
   std::uint64_t wakes = 0;   // bit d: the step d + 1 after this one waits for it
   std::int32_t match = 0;    // see Heard
-  std::int32_t arrival = 0;  // a receive: how many receives stand before it
+  std::int32_t arrival = 0;  // how many receives stand before it
   std::int32_t sources = 0;  // of a fold
   StepKind kind = StepKind::send;
 };
