@@ -14,6 +14,7 @@ namespace tutti::ofi {
 namespace {
 
 constexpr std::uint32_t interface_version = FI_VERSION(1, 17);
+constexpr int basic_registration = 1;  // FI_MR_BASIC, a name that libfabric 2 calls deprecated
 
 // What an endpoint of ours needs and what it can live with.
 Info hints_for(Registration registration) {
@@ -28,7 +29,7 @@ Info hints_for(Registration registration) {
   hints->domain_attr->resource_mgmt = FI_RM_ENABLED;
   hints->domain_attr->av_type = FI_AV_TABLE;
   hints->domain_attr->mr_mode = FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY | FI_MR_ENDPOINT;
-  if (registration == Registration::always) hints->domain_attr->mr_mode = FI_MR_BASIC;
+  if (registration == Registration::always) hints->domain_attr->mr_mode = basic_registration;
   return hints;
 }
 
