@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "perf/lossy.hpp"
+
 namespace tutti::perf {
 namespace {
 
@@ -24,7 +26,9 @@ struct Needs {
 Needs needs_of(const Options& o, std::uint64_t n) {
   const auto p = static_cast<std::uint64_t>(o.ranks);
   const std::uint64_t others = n / p * (p - 1);  // (p-1)/p n
-  if (o.collective == "allreduce") return {o.in_place && p > 1 ? "" : "copy-all", n, 2 * others};
+  // The sums that lose something are shown beside the bound of the dense one.
+  if (o.collective == "allreduce" || is_lossy(o.collective))
+    return {o.in_place && p > 1 ? "" : "copy-all", n, 2 * others};
   if (o.collective == "broadcast") return {p > 1 ? "copy-from-root" : "", n, 0};
   if (o.collective == "reduce") return {o.in_place && p > 1 ? "" : "copy-root", n, others};
   if (o.collective == "reduce-scatter") return {"copy-all", n / p, others};

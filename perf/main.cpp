@@ -1,11 +1,13 @@
 // tutti-perf: measures collectives beside other libraries and beside what the machine can do.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 
 #include "error.hpp"
 #include "perf/launched.hpp"
 #include "perf/limits.hpp"
+#include "perf/lossy.hpp"
 #include "perf/options.hpp"
 #include "perf/plans.hpp"
 #include "perf/replay.hpp"
@@ -26,7 +28,8 @@ struct Words {
 void declare(CLI::App& app, Words& words, Options& o) {
   app.add_option(
          "what", words.what,
-         "allreduce, broadcast, barrier, reduce, reduce-scatter or allgather; bounds: the machine's limits; replay: "
+         "allreduce, broadcast, barrier, reduce, reduce-scatter or allgather; topk-allreduce, quantised-allreduce or "
+         "reproducible-allreduce, beside the dense allreduce; bounds: the machine's limits; replay: "
          "measure again what FILE holds")
       ->required();
   app.add_option("file", words.file, "for replay: a file that --json wrote");
@@ -35,6 +38,14 @@ void declare(CLI::App& app, Words& words, Options& o) {
   app.add_option("--type", o.type, "element type, such as float32, float64, bfloat16, int32")->capture_default_str();
   app.add_option("--op", o.op, "sum, avg, prod, min, max, land, lor, lxor, band, bor, bxor")->capture_default_str();
   app.add_option("--root", o.root, "root of broadcast and reduce")->capture_default_str();
+  app.add_option("--density", o.densities, "of topk-allreduce: the share that each rank selects, such as 0.001,0.01")
+      ->delimiter(',');
+  app.add_option("--bits", o.bits, "of quantised-allreduce: 8, 4, 2, 16 (bfloat16), or several")->delimiter(',');
+  app.add_option(
+      "--distribution", o.distribution,
+      "of these calls' inputs: uniform, gaussian (default), heavy-tail, or a FILE of recorded numbers (.npy or "
+      "raw float32)");
+  app.add_flag("--dense-result", o.dense_result, "of topk-allreduce: a whole vector, not pairs");
   app.add_option("--algorithm", o.algorithm, "force one of ours, or `all`: each of them beside the choice");
   app.add_option("--transport", o.transport, "what TUTTI_TRANSPORT takes, such as shm");
   app.add_flag("--in-place", o.in_place, "input and output are one buffer");
@@ -67,6 +78,9 @@ int run(const CLI::App& app, const Words& words, Options& o) {
   o.collective = words.what;
   if (o.collective == "barrier" && app.count("--bytes"))
     throw tutti::error(TUTTI_ERROR_ARGUMENT, "barrier moves no bytes: leave --bytes out");
+  if (is_lossy(o.collective) && o.distribution.empty()) o.distribution = "gaussian";
+  // The ranks of a launcher need not have this folder.
+  if (std::filesystem::exists(o.distribution)) o.distribution = std::filesystem::absolute(o.distribution).string();
   const std::optional<LaunchedRank> launched = launched_rank();
   if (!launched) return publish(run_session(o));
   if (app.count("--ranks") && o.ranks != launched->size)

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "error.hpp"
+#include "perf/lossy.hpp"
 #include "perf/sizes.hpp"
 
 extern "C" {
@@ -21,14 +22,15 @@ bool has_blocks(const std::string& collective) { return collective == "reduce-sc
 }  // namespace
 
 bool reduces(const std::string& collective) {
-  return collective == "allreduce" || collective == "reduce" || collective == "reduce-scatter";
+  return collective == "allreduce" || collective == "reduce" || collective == "reduce-scatter" || is_lossy(collective);
 }
 
 void check(const Options& o) {
   if (std::find(std::begin(collectives), std::end(collectives), o.collective) == std::end(collectives))
     throw error(TUTTI_ERROR_ARGUMENT,
                 "'{}' is not a collective that can be measured: allreduce, broadcast, barrier, reduce, "
-                "reduce-scatter, allgather (or the commands bounds and replay)",
+                "reduce-scatter, allgather, topk-allreduce, quantised-allreduce, reproducible-allreduce (or the "
+                "commands bounds and replay)",
                 o.collective);
   if (o.ranks < 1 || o.ranks > most_ranks)
     throw error(TUTTI_ERROR_ARGUMENT, "{} ranks cannot be measured: -n takes 1 to {}", o.ranks, most_ranks);
@@ -47,6 +49,7 @@ void check(const Options& o) {
   if (o.samples < 1) throw error(TUTTI_ERROR_ARGUMENT, "--samples {}: at least one sample is needed", o.samples);
   if (o.interval_share <= 0)
     throw error(TUTTI_ERROR_ARGUMENT, "--interval {}: the share of the median must be above zero", o.interval_share);
+  check_lossy(o);
   cells_of(o);
 }
 
@@ -78,6 +81,10 @@ nlohmann::json to_json(const Options& o) {
           {"in_place", o.in_place},
           {"nonblocking", o.nonblocking},
           {"root", o.root},
+          {"density", o.densities},
+          {"bits", o.bits},
+          {"distribution", o.distribution},
+          {"dense_result", o.dense_result},
           {"against", o.against},
           {"launches", o.launches},
           {"seconds", o.seconds},
@@ -99,6 +106,10 @@ Options options_from_json(const nlohmann::json& setup, const std::string& file) 
     from.at("in_place").get_to(o.in_place);
     from.at("nonblocking").get_to(o.nonblocking);
     from.at("root").get_to(o.root);
+    o.densities = from.value("density", o.densities);  // absent in files of earlier versions
+    o.bits = from.value("bits", o.bits);
+    o.distribution = from.value("distribution", o.distribution);
+    o.dense_result = from.value("dense_result", o.dense_result);
     from.at("against").get_to(o.against);
     from.at("launches").get_to(o.launches);
     from.at("seconds").get_to(o.seconds);

@@ -19,6 +19,11 @@ struct Options {
   bool in_place = false;
   bool nonblocking = false;
   int root = 0;
+  // Of the collectives of lossy.hpp.
+  std::vector<double> densities;
+  std::vector<int> bits;
+  std::string distribution;  // empty means gaussian there, whole numbers elsewhere
+  bool dense_result = false;
   std::vector<std::string> against;  // NAME or NAME=PREFIX
   int launches = 3;
   double seconds = 1;         // limit for each candidate of a cell, over all launches
@@ -27,7 +32,9 @@ struct Options {
   std::string csv, json, raw;
 };
 
-constexpr const char* collectives[] = {"allreduce", "broadcast", "barrier", "reduce", "reduce-scatter", "allgather"};
+constexpr const char* collectives[] = {"allreduce",      "broadcast",           "barrier",
+                                       "reduce",         "reduce-scatter",      "allgather",
+                                       "topk-allreduce", "quantised-allreduce", "reproducible-allreduce"};
 
 // One call that is measured: what a row of the table is about.
 struct Cell {

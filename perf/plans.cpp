@@ -65,15 +65,18 @@ std::uint64_t fingerprint(const std::string& text) {
 fs::path compile_driver(const Peer& peer, const std::string& mpiexec_version) {
   const fs::path sources = driver_sources();
   std::string identity = peer.prefix + mpiexec_version;
-  const std::vector<std::string> files = {"driver.c", "data.c", "measure.c", "library_mpi.c"};
+  const std::vector<std::string> files = {"driver.c",   "data.c",         "measure.c",
+                                          "accuracy.c", "distribution.c", "library_mpi.c"};
   for (const std::string& file : files) identity += read_file(sources / file);
-  for (const char* header : {"protocol.h", "library.h", "data.h", "measure.h", "clock.h"})
+  for (const char* header :
+       {"protocol.h", "library.h", "data.h", "measure.h", "clock.h", "accuracy.h", "distribution.h"})
     identity += read_file(sources / header);
   const fs::path program = driver_cache() / fmt::format("{}-{:016x}", peer.name, fingerprint(identity));
   if (fs::exists(program)) return program;
   const std::string unfinished = fmt::format("{}.{}", program.string(), getpid());
   std::vector<std::string> words = {peer.prefix + "/bin/mpicc", "-std=gnu11", "-O3", "-march=native", "-o", unfinished};
   for (const std::string& file : files) words.push_back((sources / file).string());
+  words.push_back("-lm");
   const Printed printed = run_command(words);
   if (printed.status != 0)
     throw error(TUTTI_ERROR_START, "the driver for {} cannot be compiled: {}\n{}", peer.name, fmt::join(words, " "),

@@ -18,7 +18,24 @@
 namespace tutti::perf {
 namespace {
 
-using Key = std::tuple<std::uint64_t, std::string, std::string, bool>;  // bytes, library, algorithm, chosen
+// bytes, library, algorithm, chosen, collective, density, bits
+using Key = std::tuple<std::uint64_t, std::string, std::string, bool, std::string, double, int>;
+
+// What a row of a result file or of raw samples is about; a density or bits are absent or null where they mean nothing.
+template <class Type>
+Type number_of(const nlohmann::json& row, const char* name) {
+  const auto at = row.find(name);
+  return at == row.end() || at->is_null() ? Type{} : at->get<Type>();
+}
+Key key_of(const nlohmann::json& row, const std::string& algorithm) {
+  return {row.at("bytes"),
+          row.at("library"),
+          algorithm,
+          row.at("chosen"),
+          row.at("collective"),
+          number_of<double>(row, "density"),
+          number_of<int>(row, "bits")};
+}
 
 nlohmann::json read_json(const std::string& path) {
   std::ifstream file(path);
@@ -47,8 +64,7 @@ std::map<Key, std::vector<double>> read_raw(const std::string& path) {
       ++number;
       const nlohmann::json row = nlohmann::json::parse(line);
       if (!row.at("part").get<std::string>().empty()) continue;
-      samples[Key(row.at("bytes"), row.at("library"), row.at("algorithm"), row.at("chosen"))] =
-          row.at("us").get<std::vector<double>>();
+      samples[key_of(row, row.at("algorithm"))] = row.at("us").get<std::vector<double>>();
     }
   } catch (const nlohmann::json::exception& problem) {
     throw error(TUTTI_ERROR_ARGUMENT, "{}, line {}: not a line that --raw wrote ({})", path, number, problem.what());
@@ -82,7 +98,8 @@ const Series* find(const Results& results, const Key& key, bool any_algorithm) {
     if (cell.cell.bytes != std::get<0>(key)) continue;
     for (const Series& series : cell.libraries)
       if (series.library == std::get<1>(key) && series.chosen == std::get<3>(key) &&
-          (any_algorithm || series.algorithm == std::get<2>(key)))
+          series.collective == std::get<4>(key) && series.density == std::get<5>(key) &&
+          series.bits == std::get<6>(key) && (any_algorithm || series.algorithm == std::get<2>(key)))
         return &series;
   }
   return nullptr;
@@ -99,7 +116,7 @@ int replay(const std::string& file, const std::string& raw_file) {
   const Results after = run_session(options);
   int agreed = 0, cells = 0;
   for (const nlohmann::json& row : before["results"]) {
-    const Key key(row.at("bytes"), row.at("library"), algorithm_of(row), row.at("chosen"));
+    const Key key = key_of(row, algorithm_of(row));
     const Series* series = find(after, key, row.at("chosen").get<bool>());
     const auto samples = raw.find(key);
     Verdict verdict{false, "not measured this time: DIFFER"};

@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "perf/cluster.hpp"
+#include "perf/lossy.hpp"
 
 namespace tutti::perf {
 namespace {
@@ -21,33 +22,35 @@ nlohmann::json row_of(const Results& results, const CellResult& cell, const Seri
   for (const PeerFacts& facts : results.jobs)
     if (facts.name == series.library) version = facts.version;
   const bool ours = is_ours(series);
-  nlohmann::json row = {{"collective", o.collective},
-                        {"bytes", cell.cell.bytes},
-                        {"library", series.library},
-                        {"version", version},
-                        {"algorithm", ours ? nlohmann::json(series.algorithm) : nlohmann::json(nullptr)},
-                        {"parameters", series.parameters},
-                        {"chosen", ours && series.chosen},
-                        {"transport", transport_of(ours, o)},
-                        {"ranks", o.ranks},
-                        {"hosts", hosts_for(results.options.ranks)},
-                        {"type", o.type},
-                        {"op", reduces(o.collective) ? nlohmann::json(o.op) : nlohmann::json(nullptr)},
-                        {"in_place", o.in_place},
-                        {"nonblocking", o.nonblocking},
-                        {"median_us", summary.median},
-                        {"low_us", summary.interval.low},
-                        {"high_us", summary.interval.high},
-                        {"p99_us", summary.p99},
-                        {"p99_low_us", summary.p99_low},
-                        {"p99_high_us", summary.p99_high ? nlohmann::json(*summary.p99_high) : nlohmann::json(nullptr)},
-                        {"samples", summary.samples},
-                        {"missed_starts", series.missed},
-                        {"batch", series.batch},
-                        {"cpu_us", series.cpu_us},
-                        {"bound_us", cell.bound_us},
-                        {"correct", series.correct}};
+  nlohmann::json row = {
+      {"collective", series.collective},
+      {"bytes", cell.cell.bytes},
+      {"library", series.library},
+      {"version", version},
+      {"algorithm", ours && !series.algorithm.empty() ? nlohmann::json(series.algorithm) : nlohmann::json(nullptr)},
+      {"parameters", series.parameters},
+      {"chosen", ours && series.chosen},
+      {"transport", transport_of(ours, o)},
+      {"ranks", o.ranks},
+      {"hosts", hosts_for(results.options.ranks)},
+      {"type", o.type},
+      {"op", reduces(o.collective) ? nlohmann::json(o.op) : nlohmann::json(nullptr)},
+      {"in_place", o.in_place},
+      {"nonblocking", o.nonblocking},
+      {"median_us", summary.median},
+      {"low_us", summary.interval.low},
+      {"high_us", summary.interval.high},
+      {"p99_us", summary.p99},
+      {"p99_low_us", summary.p99_low},
+      {"p99_high_us", summary.p99_high ? nlohmann::json(*summary.p99_high) : nlohmann::json(nullptr)},
+      {"samples", summary.samples},
+      {"missed_starts", series.missed},
+      {"batch", series.batch},
+      {"cpu_us", series.cpu_us},
+      {"bound_us", cell.bound_us},
+      {"correct", series.correct}};
   row["joules"] = series.joules ? nlohmann::json(*series.joules) : nlohmann::json(nullptr);
+  if (is_lossy(o.collective)) add_loss(row, o, series);
   if (const auto overlap = overlap_percent(series)) row["overlap_percent"] = *overlap;
   if (!series.complaint.empty()) row["complaint"] = series.complaint;
   return row;
@@ -103,10 +106,12 @@ nlohmann::json to_json(const Results& results) {
 }
 
 void write_csv(std::ostream& out, const Results& results) {
-  constexpr const char* columns[] = {
-      "collective", "bytes", "library", "version",  "algorithm", "chosen",          "transport", "ranks",
-      "hosts",      "type",  "op",      "in_place", "median_us", "low_us",          "high_us",   "p99_us",
-      "samples",    "batch", "cpu_us",  "bound_us", "correct",   "overlap_percent", "joules"};
+  constexpr const char* columns[] = {"collective",   "bytes",           "library",       "version", "algorithm",
+                                     "chosen",       "transport",       "ranks",         "hosts",   "type",
+                                     "op",           "in_place",        "median_us",     "low_us",  "high_us",
+                                     "p99_us",       "samples",         "batch",         "cpu_us",  "bound_us",
+                                     "correct",      "overlap_percent", "joules",        "density", "bits",
+                                     "distribution", "wire_bytes",      "max_abs_error", "nrmse",   "snr_db"};
   for (std::size_t i = 0; i < std::size(columns); ++i) out << (i ? "," : "") << columns[i];
   out << '\n';
   for (const CellResult& cell : results.cells) {
@@ -125,7 +130,9 @@ void write_raw(std::ostream& out, const Results& results) {
     for (const auto* list : {&cell.libraries, &cell.parts}) {
       for (const Series& series : *list) {
         if (!has_samples(series)) continue;
-        out << nlohmann::json{{"collective", results.options.collective},
+        out << nlohmann::json{{"collective", series.collective},
+                              {"density", series.density},
+                              {"bits", series.bits},
                               {"bytes", cell.cell.bytes},
                               {"library", series.library},
                               {"algorithm", series.algorithm},

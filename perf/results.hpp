@@ -37,6 +37,8 @@ struct Results {
 const Series* best_peer(const CellResult& cell);
 bool is_ours(const Series& series);
 
+// Rows of words under one another, the first row being the heading.
+std::string aligned(const std::vector<std::vector<std::string>>& rows);
 // The table for people, with geometric means of the ratios below it.
 std::string table_text(const Results& results);
 nlohmann::json to_json(const Results& results);

@@ -42,10 +42,14 @@ perf_request request_for(const Options& options, const Cell& cell, const Candida
   request.seed = static_cast<std::uint32_t>(cell.bytes * 2654435761u + 1);
   request.count = candidate.part.empty() ? cell.count : candidate.bytes;
   copy_text(request.collective, sizeof request.collective,
-            candidate.part.empty() ? options.collective : candidate.part);
+            candidate.part.empty() ? candidate.series->collective : candidate.part);
   copy_text(request.type, sizeof request.type, options.type);
   copy_text(request.op, sizeof request.op, options.op);
   copy_text(request.algorithm, sizeof request.algorithm, candidate.forced);
+  copy_text(request.distribution, sizeof request.distribution, options.distribution);
+  request.density = candidate.series->density;
+  request.bits = candidate.series->bits;
+  request.dense_result = options.dense_result;
   return request;
 }
 
@@ -61,6 +65,20 @@ bool ask(Candidate& candidate, const perf_request& request, std::vector<perf_rep
   return candidate.series->ran;
 }
 
+// All ranks must hold the same bits, so the errors are those of any of them. Some algorithms of a peer do not keep to
+// that, which its row says.
+void note_loss(Candidate& candidate, const std::vector<perf_reply>& replies) {
+  Series& series = *candidate.series;
+  series.loss = {replies.front().max_abs_error, replies.front().nrmse, replies.front().snr_db};
+  series.wire_bytes = 0;
+  for (std::size_t rank = 0; rank < replies.size(); ++rank) {
+    series.wire_bytes += replies[rank].wire_bytes;
+    if (replies[rank].digest == replies.front().digest || !series.correct) continue;
+    series.correct = false;
+    series.complaint = fmt::format("rank {} holds other bits than rank 0", rank);
+  }
+}
+
 void verify(Candidate& candidate, perf_request request, perf_action action) {
   std::vector<perf_reply> replies;
   request.action = action;
@@ -70,6 +88,7 @@ void verify(Candidate& candidate, perf_request request, perf_action action) {
     candidate.series->correct = false;
     candidate.series->complaint = fmt::format("rank {}: {}", rank, replies[rank].text);
   }
+  if (request.distribution[0]) note_loss(candidate, replies);
 }
 
 void note_choice(Candidate& candidate, perf_request request) {

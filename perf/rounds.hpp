@@ -13,9 +13,17 @@
 
 namespace tutti::perf {
 
+// Of inputs with a distribution, against their exact sum.
+struct Loss {
+  double max_abs_error = 0;
+  double nrmse = 0;
+  double snr_db = 0;
+};
+
 // All that was measured of one (cell, library, algorithm), over all launches.
 struct Series {
   std::string library;
+  std::string collective;   // the call: with a lossy one also the dense one beside it
   std::string algorithm;    // as the library names what ran; empty for peers
   std::string parameters;   // of the algorithm, as the library writes them: "(window=256K)"
   bool chosen = false;      // by the library's scheduler
@@ -24,6 +32,10 @@ struct Series {
   std::vector<int> launch;  // in which launch each sample was taken
   std::size_t missed = 0;   // samples dropped since a rank missed the common start
   unsigned batch = 1;
+  double density = 0;  // topk-allreduce
+  int bits = 0;        // quantised-allreduce
+  Loss loss;
+  std::uint64_t wire_bytes = 0;  // of all ranks in one call; 0 where the library does not tell
   bool correct = true;
   std::string complaint;  // what was wrong, or why the candidate could not run
   bool ran = true;

@@ -10,6 +10,7 @@
 #include "error.hpp"
 #include "perf/bound.hpp"
 #include "perf/cluster.hpp"
+#include "perf/lossy.hpp"
 #include "perf/plans.hpp"
 #include "perf/progress.hpp"
 #include "perf/setup.hpp"
@@ -18,18 +19,19 @@
 namespace tutti::perf {
 namespace {
 
-// The algorithms to force: none (the scheduler chooses), one, or every one beside the choice.
-std::vector<std::string> forced_algorithms(const Options& options) {
-  if (options.algorithm.empty()) return {""};
+// Our calls: what the scheduler chooses, one algorithm that is forced, or every one beside the choice.
+std::vector<OurCall> our_calls(const Options& options) {
+  if (is_lossy(options.collective)) return lossy_calls(options);
+  if (options.algorithm.empty()) return {{options.collective, ""}};
   const Kind kind = parse_kind(options.collective);
   if (options.algorithm != "all") {
     find_algorithm(kind, options.algorithm.substr(0, options.algorithm.find('(')));
-    return {options.algorithm};
+    return {{options.collective, options.algorithm}};
   }
-  std::vector<std::string> names = {""};
+  std::vector<OurCall> calls = {{options.collective, ""}};
   for (const Algorithm& algorithm : catalogue())
-    if (algorithm.kind == kind) names.emplace_back(algorithm.name);
-  return names;
+    if (algorithm.kind == kind) calls.push_back({options.collective, std::string(algorithm.name)});
+  return calls;
 }
 
 struct Plans {
@@ -72,15 +74,19 @@ std::vector<CellResult> empty_results(const Options& options, const Machine& mac
   std::vector<CellResult> results;
   for (const Cell& cell : cells) {
     CellResult result{cell, {}, {}, 0};
-    for (const std::string& algorithm : forced_algorithms(options)) {
+    for (const OurCall& call : our_calls(options)) {
       Series series;
       series.library = "tutti";
-      series.algorithm = algorithm;
+      series.collective = call.collective;
+      series.algorithm = call.forced;
+      series.density = call.density;
+      series.bits = call.bits;
       result.libraries.push_back(series);
     }
     for (std::size_t i = 1; i < plans.libraries.size(); ++i) {
       Series series;
       series.library = plans.libraries[i].name;
+      series.collective = is_lossy(options.collective) ? "allreduce" : options.collective;
       result.libraries.push_back(series);
     }
     for (const BoundPart& part : bound_parts(options, cell, machine.more_ranks_than_cores)) {
@@ -98,12 +104,12 @@ std::vector<CellResult> empty_results(const Options& options, const Machine& mac
 std::vector<Candidate> candidates_of(const Options& options, const Machine& machine, const Jobs& jobs,
                                      CellResult& cell) {
   std::vector<Candidate> candidates;
-  const std::vector<std::string> forced = forced_algorithms(options);
+  const std::vector<OurCall> calls = our_calls(options);
   for (std::size_t i = 0; i < cell.libraries.size(); ++i) {
     Candidate candidate;
-    const bool ours = i < forced.size();
-    candidate.job = jobs.libraries[ours ? 0 : i - forced.size() + 1].get();
-    candidate.forced = ours ? forced[i] : "";
+    const bool ours = i < calls.size();
+    candidate.job = jobs.libraries[ours ? 0 : i - calls.size() + 1].get();
+    candidate.forced = ours ? calls[i].forced : "";
     candidate.reports_choice = ours;
     candidate.series = &cell.libraries[i];
     candidates.push_back(candidate);

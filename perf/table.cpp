@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "perf/lossy.hpp"
 #include "perf/results.hpp"
 #include "perf/sizes.hpp"
 
@@ -75,18 +76,6 @@ Row row_of(const Results& results, const CellResult& cell, const Series& ours, c
   return row;
 }
 
-std::string aligned(const std::vector<Row>& rows) {
-  std::vector<std::size_t> width(rows.front().size());
-  for (const Row& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], row[i].size());
-  std::string text;
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) text += fmt::format("{}{:>{}}", i ? "  " : "", row[i], width[i]);
-    text += '\n';
-  }
-  return text;
-}
-
 // Whether a row of ours stands for what a user gets: the scheduler's choice, or the one algorithm that was forced.
 bool counts(const Results& results, const Series& series) {
   return is_ours(series) && !series.us.empty() && (series.chosen || results.options.algorithm != "all");
@@ -117,8 +106,21 @@ std::string complaints(const Results& results) {
 
 }  // namespace
 
+std::string aligned(const std::vector<Row>& rows) {
+  std::vector<std::size_t> width(rows.front().size());
+  for (const Row& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], row[i].size());
+  std::string text;
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) text += fmt::format("{}{:>{}}", i ? "  " : "", row[i], width[i]);
+    text += '\n';
+  }
+  return text;
+}
+
 std::string table_text(const Results& results) {
   const Options& o = results.options;
+  if (is_lossy(o.collective)) return lossy_table_text(results);
   const std::vector<std::string> peers = peer_names(results);
   std::vector<Row> rows = {heading(results, peers)};
   bool batched = false;

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "accuracy.h"
 #include "data.h"
 #include "measure.h"
 
@@ -18,6 +19,8 @@ struct driver {
   struct library* library;
   struct measure measure;
   struct buffers buffers;
+  struct distribution* distribution; /* the one that was asked for last */
+  char distribution_name[PERF_TEXT_ROOM];
   int socket;
 };
 
@@ -57,8 +60,8 @@ static void bind_to_cores(const char* list, int rank, int share) {
   if (sched_setaffinity(0, sizeof set, &set) != 0) fail("sched_setaffinity");
 }
 
-/* The name is one of the abstract namespace, which leaves nothing in any folder; or, beginning with a slash, a file: the
- * hosts of a cluster of namespaces share no names. */
+/* The name is one of the abstract namespace, which leaves nothing in any folder; or, beginning with a slash, a file:
+ * the hosts of a cluster of namespaces share no names. */
 static int connect_to(const char* name) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   size_t length = strlen(name);
@@ -121,10 +124,38 @@ static void join(struct driver* driver, const char* name, int rank, int size) {
   library_share(driver->library, page, welcome.more_ranks_than_cores);
 }
 
+/* Returns 1 with the reason in the reply where there is no such distribution. */
+static int open_distribution(struct driver* driver, const struct perf_request* request, struct perf_reply* reply) {
+  if (driver->distribution && strcmp(driver->distribution_name, request->distribution) == 0) return 0;
+  distribution_close(driver->distribution);
+  driver->distribution = distribution_open(request->distribution, reply->text, sizeof reply->text);
+  memcpy(driver->distribution_name, request->distribution, sizeof driver->distribution_name);
+  return driver->distribution == NULL;
+}
+
+/* The call is made here also after the timing: what a residual held during it is not known. */
+static void check_accuracy(struct driver* driver, const struct perf_request* request, struct perf_reply* reply) {
+  const struct measure* m = &driver->measure;
+  reply->failed = open_distribution(driver, request, reply);
+  if (reply->failed) return;
+  accuracy_fill(request, driver->distribution, &driver->buffers, m->rank, m->size);
+  reply->failed = library_call(driver->library);
+  if (reply->failed) return;
+  library_result(driver->library);
+  if (accuracy_check(request, driver->distribution, driver->buffers.out, m->size, reply)) {
+    reply->failed = 1;
+    snprintf(reply->text, sizeof reply->text, "no memory to compare the result in");
+    return;
+  }
+  reply->wire_bytes = library_wire_bytes(driver->library);
+}
+
 static void check(struct driver* driver, const struct perf_request* request, struct perf_reply* reply) {
   struct measure* m = &driver->measure;
   if (!library_has_results(driver->library)) {
     reply->correct = 1;
+  } else if (request->distribution[0]) {
+    check_accuracy(driver, request, reply);
   } else if (strcmp(request->collective, "barrier") == 0) {
     int outcome = measure_check_barrier(m);
     reply->failed = outcome < 0;
@@ -193,5 +224,6 @@ int main(int argc, char** argv) {
     if (send(driver.socket, &reply, sizeof reply, MSG_NOSIGNAL) < 0) break;
   }
   library_stop(driver.library);
+  distribution_close(driver.distribution);
   return 0;
 }

@@ -33,6 +33,11 @@ int library_begin(struct library* library);
 int library_complete(struct library* library);
 const char* library_reason(struct library* library);
 
+/* After a call: lays a result that is not dense into the output. */
+void library_result(struct library* library);
+/* What this rank sent in a call like the one that was prepared, which it may make again; 0 where it cannot be told. */
+uint64_t library_wire_bytes(struct library* library);
+
 /* 1 where the call moves data whose result can be compared. */
 int library_has_results(struct library* library);
 

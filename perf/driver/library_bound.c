@@ -232,6 +232,11 @@ const char* library_reason(struct library* library) {
   (void)library;
   return "";
 }
+void library_result(struct library* library) { (void)library; }
+uint64_t library_wire_bytes(struct library* library) {
+  (void)library;
+  return 0;
+}
 int library_has_results(struct library* library) {
   (void)library;
   return 0;

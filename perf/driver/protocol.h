@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PERF_PROTOCOL_VERSION 2
+#define PERF_PROTOCOL_VERSION 3
 #define PERF_NAME_ROOM 32
 #define PERF_TEXT_ROOM 512
 /* Samples of one turn; more turns bring more samples. */
@@ -66,12 +66,23 @@ struct perf_request {
   char type[PERF_NAME_ROOM];
   char op[PERF_NAME_ROOM];
   char algorithm[PERF_TEXT_ROOM]; /* forced; empty where the library chooses */
+  /* Of calls that may lose something, and of the dense ones beside them. */
+  char distribution[PERF_TEXT_ROOM]; /* of their inputs; empty: whole numbers, whose sums are exact */
+  double density;                    /* topk-allreduce: the share that each rank selects */
+  int32_t bits;                      /* quantised-allreduce: of a number on the wire; else 0 */
+  int32_t dense_result;              /* topk-allreduce: the result is a whole vector, not pairs */
 };
 
 struct perf_reply {
   int32_t failed;  /* `text` says why */
   int32_t correct; /* PERF_CHECK, PERF_RECHECK */
   int64_t cpu_ns;  /* PERF_CPU */
+  /* PERF_CHECK, PERF_RECHECK of inputs with a distribution, against the exact sum */
+  double max_abs_error;
+  double nrmse;
+  double snr_db;
+  uint64_t digest;     /* of the result's bits */
+  uint64_t wire_bytes; /* that this rank sent in the call; 0 where the library does not tell */
   char text[PERF_TEXT_ROOM];
 };
 

@@ -6,6 +6,7 @@ Usage: perf_test.py TUTTI_PERF SOURCE          ours alone
 
 No figure is compared with another: only that they are there, that they are whole, and what is said of them.
 """
+import array
 import csv
 import json
 import os
@@ -185,10 +186,95 @@ class Ours(Folder):
         self.fail("no rank of ours appeared")
 
 
+class Lossy(Folder):
+    """Sums that lose something: never a speed without its error, never without the dense sum of the same inputs."""
+
+    def check_loss(self, row):
+        self.check_row(row)
+        for field in ("density", "bits", "distribution", "wire_bytes", "max_abs_error", "nrmse", "snr_db"):
+            self.assertIn(field, row)
+        self.assertGreater(row["wire_bytes"], 0)
+        self.assertGreaterEqual(row["max_abs_error"], 0)
+
+    def test_every_density_stands_beside_the_dense_sum_with_its_error(self):
+        rows = self.measure("topk-allreduce", "-n", "3", "--bytes", "64K", "--density", "0,0.001,0.01,1")["results"]
+        self.assertEqual([row["density"] for row in rows], [0, 0.001, 0.01, 1, None])
+        self.assertEqual([row["collective"] for row in rows], ["topk-allreduce"] * 4 + ["allreduce"])
+        for row in rows[1:]:
+            self.check_loss(row)
+        noise = [row["snr_db"] for row in rows]
+        self.assertEqual(noise[0], 0)
+        self.assertEqual(sorted(noise[:4]), noise[:4])
+        self.assertGreater(noise[3], 100)
+        self.assertLess(rows[1]["wire_bytes"], rows[2]["wire_bytes"])
+        self.assertLess(rows[2]["wire_bytes"], rows[4]["wire_bytes"])
+        self.assertEqual(self.printed.count("SNR dB"), 1)
+
+    def test_every_algorithm_of_a_top_k_sum_gives_the_sum_of_what_was_selected(self):
+        rows = self.measure("topk-allreduce", "-n", "3", "--bytes", "40K", "--density", "0.05", "--algorithm", "all",
+                            "--dense-result", "--type", "float64")["results"]
+        self.assertLessEqual({"split-sparse", "recursive-doubling", "split-dense", "dense"}, {row["algorithm"] for row in rows})
+        for row in rows:
+            self.check_loss(row)
+        self.assertEqual(len({row["max_abs_error"] for row in rows if row["density"]}), 1)
+
+    def test_fewer_bits_send_less_and_lose_more(self):
+        rows = self.measure("quantised-allreduce", "-n", "2", "--bytes", "256K", "--bits", "16,8,4,2")["results"]
+        self.assertEqual([row["bits"] for row in rows], [16, 8, 4, 2, None])
+        for row in rows:
+            self.check_loss(row)
+        for more, fewer in zip(rows[:3], rows[1:4]):
+            self.assertGreater(more["wire_bytes"], fewer["wire_bytes"])
+            self.assertGreater(more["snr_db"], fewer["snr_db"])
+
+    def test_a_reproducible_sum_loses_no_more_than_the_plain_one(self):
+        rows = self.measure("reproducible-allreduce", "-n", "3", "--bytes", "64K", "--type", "float64",
+                            "--distribution", "uniform")["results"]
+        self.assertEqual([row["collective"] for row in rows], ["reproducible-allreduce", "allreduce"])
+        for row in rows:
+            self.check_loss(row)
+        self.assertGreaterEqual(rows[0]["snr_db"], rows[1]["snr_db"])
+        self.assertGreater(rows[0]["wire_bytes"], rows[1]["wire_bytes"])
+
+    def test_recorded_numbers_are_read_raw_and_as_npy(self):
+        numbers = array.array("f", (((7 * i) % 101 - 50) / 64 for i in range(1000)))
+        header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000,), }".ljust(117) + b"\n"
+        raw, npy = self.path / "gradient.f32", self.path / "gradient.npy"
+        raw.write_bytes(numbers.tobytes())
+        npy.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + numbers.tobytes())
+        losses = []
+        for file in (raw, npy):
+            row = self.measure("topk-allreduce", "-n", "2", "--bytes", "16K", "--density", "0.1", "--distribution",
+                               str(file))["results"][0]
+            self.check_loss(row)
+            self.assertEqual(row["distribution"], str(file))
+            losses.append((row["max_abs_error"], row["nrmse"], row["snr_db"]))
+        self.assertEqual(losses[0], losses[1])
+
+    def test_heavy_tails_suit_few_elements_better_than_uniform_numbers(self):
+        noise = {}
+        for name in ("uniform", "gaussian", "heavy-tail"):
+            noise[name] = self.measure("topk-allreduce", "-n", "2", "--bytes", "256K", "--density", "0.05", "--distribution",
+                                       name)["results"][0]["snr_db"]
+        self.assertLess(noise["uniform"], noise["gaussian"])
+        self.assertLess(noise["gaussian"], noise["heavy-tail"])
+
+    def test_replay_and_plot_know_the_settings(self):
+        self.measure("topk-allreduce", "-n", "2", "--bytes", "16K", "--density", "0.01,0.1", "--raw", str(self.path / "raw"))
+        file = self.path / "result.json"
+        ran = run("replay", str(file), "--raw", str(self.path / "raw"))
+        self.assertIn("of 3 cells agree", ran.stdout, ran.stderr)
+        drawn = subprocess.run([SOURCE / "tools/plot", file], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(drawn.returncode, 0, drawn.stderr)
+        picture = (self.path / "result.svg").read_text()
+        self.assertIn("top 1 %, SNR", picture)
+        self.assertIn("dense, SNR", picture)
+
+
 class FaultyPeer(Folder):
     """A peer whose compiler puts a wrong library behind the driver's seam."""
 
-    def beside_faulty(self, fault):
+    def beside_faulty(self, fault, call=("allreduce",)):
         (self.path / "bin").mkdir()
         sources = SOURCE.resolve() / "perf/driver"
         faulty = pathlib.Path(__file__).resolve().with_name("perf_faulty_library.c")
@@ -215,7 +301,7 @@ wait
             (self.path / "bin" / name).write_text(text)
             (self.path / "bin" / name).chmod(0o755)
         file = self.path / "result.json"
-        ran = run("allreduce", "-n", "2", "--bytes", "4K", "--against", f"faulty={self.path}", "--launches", "1", *QUICK,
+        ran = run(*call, "-n", "2", "--bytes", "4K", "--against", f"faulty={self.path}", "--launches", "1", *QUICK,
                   "--json", str(file), env={**os.environ, "FAULT": fault})
         self.assertEqual(ran.returncode, 1, ran.stdout + ran.stderr)
         return ran, json.loads(file.read_text())
@@ -225,6 +311,12 @@ wait
         self.assertIn("WRONG", ran.stdout)
         self.assertIn("element 0 is wrong", ran.stdout)
         self.assertEqual({row["library"]: row["correct"] for row in results["results"]}, {"tutti": True, "faulty": False})
+
+    def test_a_wrong_sum_of_real_numbers_is_told_too(self):
+        ran, results = self.beside_faulty("wrong", ["topk-allreduce", "--density", "0.1"])
+        self.assertIn("element 0 is wrong", ran.stdout)
+        self.assertEqual([(row["collective"], row["library"], row["correct"]) for row in results["results"]],
+                         [("topk-allreduce", "tutti", True), ("allreduce", "tutti", True), ("allreduce", "faulty", False)])
 
     def test_a_call_that_fails_on_one_rank_is_told_and_keeps_nobody_waiting(self):
         ran, results = self.beside_faulty("fail")
@@ -260,6 +352,35 @@ class BadInput(Folder):
         self.refused(["allreduce", "--launches", "0"], "--launches")
         self.refused(["allreduce", "extra"], "extra", "replay")
         self.refused(["--unknown"])
+
+    def test_settings_of_lossy_sums_are_checked(self):
+        self.refused(["allreduce", "--density", "0.1"], "topk-allreduce")
+        self.refused(["topk-allreduce"], "needs --density")
+        self.refused(["topk-allreduce", "--density", "1.5"], "1.5", "from 0 to 1")
+        self.refused(["topk-allreduce", "--density", "nan"], "from 0 to 1")
+        self.refused(["topk-allreduce", "--density", "0.1", "--bits", "8"], "--bits")
+        self.refused(["topk-allreduce", "--density", "0.1", "--type", "int32"], "int32", "float64")
+        self.refused(["topk-allreduce", "--density", "0.1", "--op", "max"], "max", "sum")
+        self.refused(["topk-allreduce", "--density", "0.1", "--in-place"], "--in-place")
+        self.refused(["topk-allreduce", "--density", "0.1", "--algorithm", "ring"], "ring", "split-sparse")
+        self.refused(["quantised-allreduce"], "needs --bits")
+        self.refused(["quantised-allreduce", "--bits", "3"], "3", "8, 4, 2")
+        self.refused(["reproducible-allreduce", "--density", "0.1"], "--density")
+        self.refused(["reproducible-allreduce", "--distribution", "normal"], "normal", "gaussian")
+
+    def test_a_file_of_numbers_that_cannot_be_read_is_named(self):
+        file = self.path / "gradient"
+        for content, part in ((b"", "0 B"), (b"12345", "5 B"), (b"\x93NUMPY", "NUMPY"), (b"\0\0\xc0\x7f", "not finite"),
+                              (b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f8'}", "<f4")):
+            file.write_bytes(content)
+            with self.subTest(content=content):
+                ran = run("topk-allreduce", "--density", "0.1", "--distribution", str(file))
+                self.assertEqual(ran.returncode, 2, ran.stdout + ran.stderr)
+                self.assertIn(str(file), ran.stderr)
+                if part != "NUMPY":
+                    self.assertIn(part, ran.stderr)
+
+    def test_nothing_is_measured_without_arguments(self):
         self.refused([])
 
     def test_replay_refuses_what_is_no_result_file(self):
@@ -310,6 +431,6 @@ class BesidePeer(Folder):
 if __name__ == "__main__":
     PERF, SOURCE = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2])
     PEER = sys.argv[3] if len(sys.argv) > 3 else None
-    cases = [BesidePeer] if PEER else [Ours, FaultyPeer, BadInput]
+    cases = [BesidePeer] if PEER else [Ours, Lossy, FaultyPeer, BadInput]
     suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(case) for case in cases)
     sys.exit(0 if unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful() else 1)
