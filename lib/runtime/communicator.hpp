@@ -59,6 +59,7 @@ class Communicator {
     std::unique_ptr<Composite> composite;  // in place of an execution and its entry
     std::unique_ptr<Execution> execution;
     PlanEntry* entry = nullptr;
+    Device* device = nullptr;   // that holds the buffers; null: the host
     void* move_from = nullptr;  // reduce-scatter in place: where the result lies,
     void* move_to = nullptr;    // and where the caller wants it
     std::size_t move_bytes = 0;
@@ -75,7 +76,10 @@ class Communicator {
   // What this rank would send in a call whose payload is dense.
   std::uint64_t dense_bytes(const Call& call, bool in_place) { return sent_bytes(*plan_for(call, in_place).plan); }
   // From now on sums and averages of floating types are reproducible, or not.
-  void set_reproducible(bool on) { reproducible_ = on; }
+  void set_reproducible(bool on) {
+    reproducible_ = on;
+    last_output_ = &last_output_;
+  }
   bool reproducible() const { return reproducible_; }
   void complete(Started& started, std::unique_lock<FairMutex>& held);  // waits
   bool test(Started& started);
@@ -123,10 +127,14 @@ class Communicator {
   PlanEntry& plan_for(const Call& call, bool in_place);
   std::unique_ptr<Execution> idle_execution(PlanEntry& entry);
   void force_algorithms(std::string_view spec, std::string_view origin);
+  void learn_news();
+  void* look_up(const Call& call, const void* input, void* output, Started& started);
+  bool launch(const Call& call, std::span<const void* const> inputs, void* output, Started& started, int tries = 1);
   bool begin(const Call& call, std::span<const void* const> inputs, void* output, Started& started);
   bool begin(const Call& call, const void* input, void* output, Started& started) {
     return begin(call, {&input, 1}, output, started);
   }
+  bool repeats(const Call& call, const void* input, const void* output) const;
   void forget_plans();
   void run_inside(const Call& call, const void* input, void* output);
   bool is_member(int job) const;
@@ -161,6 +169,9 @@ class Communicator {
   std::unordered_map<PlanKey, PlanEntry, HashPlanKey> plans_;
   PlanKey last_key_;
   PlanEntry* last_entry_ = nullptr;
+  // The buffers of the last call, where it was one that a repetition needs no look at; else the output is no caller's.
+  const void* last_input_ = nullptr;
+  const void* last_output_ = &last_output_;
   std::uint32_t history_ = 0;  // a hash of all calls until now
   std::uint32_t generation_seen_ = 0;
   std::uint64_t failures_before_ = 0;

@@ -93,6 +93,9 @@ class Context {
   // Operations in progress, in the order in which they began.
   void add(Running* running);
   void remove(Running* running);
+  // How often a call may be gone on with before it joins them: while there are none, and each rank has a core, nobody
+  // else waits for this thread.
+  int tries_alone() const { return running_.empty() && cores_are_enough_ ? polls_alone : 1; }
   // Goes on with every operation in turn.
   void progress();
   // For who polls: looks around where `running` has made no progress for a while.
@@ -109,6 +112,7 @@ class Context {
   void abandon_channel(std::uint32_t channel) { abandoned_.push_back(channel); }
   void sweep();
   static constexpr std::uint32_t channel_count = 0x0f00;
+  static constexpr int polls_alone = 256;  // some microseconds
 
  private:
   Context(int rank, int size);

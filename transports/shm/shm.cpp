@@ -20,7 +20,7 @@ using namespace shm;
 
 namespace {
 
-// The line that is written next is best already ours when the time comes.
+// A line that is written next is best already ours when the time comes.
 inline void fetch_for_writing(const void* address) {
 #if defined(__x86_64__)
   asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(address)));
@@ -142,13 +142,15 @@ inline bool ShmTransport::room_for_lines(Peer& peer, std::uint64_t count) {
   return peer.next + count <= peer.line_limit;
 }
 
-// Makes a message visible whose first line is `line`, and fetches as many lines for the next one.
+// Makes a message visible whose first line is `line`. If it had further ones, as many are fetched for the next message;
+// a single line is not, since its reader polls that place and would only have to fetch it back.
 inline void ShmTransport::finish_push(Peer& peer, Line& line, std::uint64_t count) {
   line.stamp.store(peer.next + 1, std::memory_order_release);
   peer.next += count;
   if (peer.remote_head->asleep.load(std::memory_order_relaxed)) [[unlikely]]
     wake(peer.remote_head);
-  for (std::uint64_t i = 0; i < count; ++i) fetch_for_writing(&peer.remote_lines[(peer.next + i) & line_mask_]);
+  for (std::uint64_t i = 0; count > 1 && i < count; ++i)
+    fetch_for_writing(&peer.remote_lines[(peer.next + i) & line_mask_]);
 }
 
 bool ShmTransport::push(Peer& peer, Tag tag, LineKind kind, std::uint32_t length, const void* payload,
