@@ -12,6 +12,8 @@ struct NetworkWish {
   std::string provider;
   // Network interfaces that may be used ("eth0"), from TUTTI_INTERFACE. Empty: all.
   std::vector<std::string> interfaces;
+  // Those that are known to reach no other host: taken only where nothing else is left, or where they are named.
+  std::vector<std::string> avoided{};
 };
 
 }  // namespace tutti

@@ -11,9 +11,8 @@ namespace tutti {
 namespace {
 
 template <std::unique_ptr<Transport> (*make)(int rank, int size, const NetworkWish& wish)>
-std::unique_ptr<Transport> made(int rank, int size, const std::string& detail,
-                                const std::vector<std::string>& interfaces) {
-  return make(rank, size, {detail, interfaces});
+std::unique_ptr<Transport> made(int rank, int size, const NetworkWish& wish) {
+  return make(rank, size, wish);
 }
 
 constexpr std::array table = {NetworkTransport{"ofi", made<make_ofi_transport>},

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <sstream>
 
@@ -14,6 +15,7 @@
 #include "runtime/control_message.hpp"
 #include "runtime/control_tree.hpp"
 #include "runtime/job_record.hpp"
+#include "runtime/private_interfaces.hpp"
 #include "topology/node/cores.hpp"
 #include "transports/router/router.hpp"
 #include "transports/router/wishes.hpp"
@@ -121,7 +123,9 @@ class Meeting {
       } catch (const Error& failure) {
         text = std::string("no ") + failure.what();
       }
+      private_ = private_addresses(all_addresses());
       if (record_of_rank_0_.facts.size() > 1) store_->put(key("control"), control_addresses());
+      store_->put(key("private"), fmt::format("- {}", fmt::join(private_, " ")));
       store_->put(key("job"), text);
     }
     published("job");
@@ -129,6 +133,12 @@ class Meeting {
     if (text.starts_with("no ")) throw Error(TUTTI_ERROR_START, text.substr(3));
     record_ = JobRecord::parse(text, size_);
     members_ = record_.members(node());
+  }
+
+  std::vector<std::vector<std::string>> all_addresses() const {
+    std::vector<std::vector<std::string>> all;
+    for (const RankFacts& facts : facts_) all.push_back(facts.hosts);
+    return all;
   }
 
   std::string control_addresses() const {
@@ -141,6 +151,11 @@ class Meeting {
       auto& hosts = addresses.hosts[static_cast<std::size_t>(record_of_rank_0_.nodes[rank])];
       if (hosts.empty()) hosts = facts_[rank].hosts;
     }
+    // A leader that is looked for at such an address would be whoever looks.
+    for (std::vector<std::string>& hosts : addresses.hosts)
+      std::stable_partition(hosts.begin(), hosts.end(), [&](const std::string& host) {
+        return std::find(private_.begin(), private_.end(), host) == private_.end();
+      });
     return addresses.text();
   }
 
@@ -208,7 +223,9 @@ class Meeting {
 
   void make_router() {
     if (router_) return;
-    auto networks = make_networks(wishes_, rank_, size_);
+    std::istringstream text(store_->get(key("private"), limit_));
+    const std::vector<std::string> reach_nobody{std::istream_iterator<std::string>(text), {}};
+    auto networks = make_networks(wishes_, rank_, size_, interfaces_with(reach_nobody));
     router_ = std::make_unique<Router>(rank_, size_);
     router_->use_networks(std::move(networks));
   }
@@ -343,7 +360,8 @@ class Meeting {
   std::shared_ptr<Store> store_;
   std::chrono::milliseconds limit_;
   std::vector<TransportWish> wishes_;
-  std::vector<RankFacts> facts_;  // on rank 0
+  std::vector<std::string> private_;  // on rank 0: addresses that several hosts bear
+  std::vector<RankFacts> facts_;      // on rank 0
   int round_ = 0;
   JobRecord record_;
   JobRecord record_of_rank_0_;

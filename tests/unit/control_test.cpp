@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "runtime/fair_mutex.hpp"
+#include "runtime/private_interfaces.hpp"
 #include "tests/catch.hpp"
 
 using namespace tutti;
@@ -53,4 +54,15 @@ TEST_CASE("a call of another communicator that had the same channel is not taken
   const auto found = own->call_of(1, channel, now, first);
   CHECK((!found || found->call == reduce));
   if (const auto newest = own->newest_call_of(1, channel, now)) CHECK(newest->call == reduce);
+}
+
+TEST_CASE("an address that differing hosts share is private, and one host that plays several has none") {
+  using Hosts = std::vector<std::vector<std::string>>;
+  const std::string bridge = "172.17.0.1";
+  CHECK(private_addresses(Hosts{{"10.0.0.1", bridge}, {"10.0.0.2", bridge}, {"10.0.0.3"}}) == std::vector{bridge});
+  CHECK(private_addresses(Hosts{{"10.0.0.1"}, {bridge, "10.0.0.2"}}).empty());
+  CHECK(private_addresses(Hosts{{"10.0.0.1", bridge}, {"10.0.0.1", bridge}}).empty());
+  CHECK(private_addresses(Hosts{{"127.0.0.1"}, {"127.0.0.1"}}).empty());
+  CHECK(interfaces_with({"127.0.0.1"}) == std::vector<std::string>{"lo"});
+  CHECK(interfaces_with({}).empty());
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <set>
 
+#include "bootstrap/log.hpp"
 #include "error.hpp"
 #include "transports/ofi/ofi_wire.hpp"
 
@@ -75,9 +76,10 @@ bool interface_fits(const fi_info& info, const std::vector<std::string>& wished)
 }
 
 // Addresses of the host's networks before those that reach nobody else.
-int preference(const fi_info& info) {
+int preference(const fi_info& info, const std::vector<std::string>& avoided) {
   const sockaddr* source = source_of(info);
   if (source == nullptr) return 0;
+  if (!avoided.empty() && std::find(avoided.begin(), avoided.end(), interface_of(info)) != avoided.end()) return 4;
   if (source->sa_family == AF_INET)
     return (ntohl(reinterpret_cast<const sockaddr_in*>(source)->sin_addr.s_addr) >> 24) == 127 ? 3 : 0;
   const in6_addr& address = reinterpret_cast<const sockaddr_in6*>(source)->sin6_addr;
@@ -105,7 +107,7 @@ Info choose_provider(const NetworkWish& wish, Registration registration) {
   for (const fi_info* info = all.get(); info; info = info->next) {
     if (!provider_fits(*info, wish.provider) || !interface_fits(*info, wish.interfaces)) continue;
     if ((info->ep_attr->mem_tag_format >> (tagged::tag_bits - 1)) == 0) continue;
-    if (best == nullptr || preference(*info) < preference(*best)) best = info;
+    if (best == nullptr || preference(*info, wish.avoided) < preference(*best, wish.avoided)) best = info;
   }
   if (best == nullptr)
     throw error(TUTTI_ERROR_START,
@@ -117,6 +119,7 @@ Info choose_provider(const NetworkWish& wish, Registration registration) {
                 listed(all.get()));
   Info chosen(functions.dupinfo(best));
   if (!chosen) throw std::bad_alloc();
+  log(LogLevel::info, "libfabric: provider {} on interface {}", provider_of(*chosen), interface_of(*chosen));
   return chosen;
 }
 

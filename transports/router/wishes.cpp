@@ -16,10 +16,11 @@ namespace {
 
 constexpr std::array<std::string_view, 3> known = {"shm", "ofi", "ucx"};
 
-std::unique_ptr<Transport> make_network(const TransportWish& wish, int rank, int size) {
+std::unique_ptr<Transport> make_network(const TransportWish& wish, int rank, int size,
+                                        const std::vector<std::string>& avoided) {
   for (const NetworkTransport& network : networks())
     if (network.name == wish.transport)
-      return network.make(rank, size, wish.detail, environment_list("TUTTI_INTERFACE"));
+      return network.make(rank, size, {wish.detail, environment_list("TUTTI_INTERFACE"), avoided});
   throw error(TUTTI_ERROR_UNSUPPORTED, "this build of Tutti is without the transport {}", wish.transport);
 }
 
@@ -59,7 +60,8 @@ bool wishes_shm(const std::vector<TransportWish>& wishes) {
          std::any_of(wishes.begin(), wishes.end(), [](const TransportWish& wish) { return wish.transport == "shm"; });
 }
 
-std::vector<std::unique_ptr<Transport>> make_networks(const std::vector<TransportWish>& wishes, int rank, int size) {
+std::vector<std::unique_ptr<Transport>> make_networks(const std::vector<TransportWish>& wishes, int rank, int size,
+                                                      const std::vector<std::string>& avoided) {
   // Without a list, one network is enough, and each costs memory and time to start.
   const bool any = wishes.empty();
   std::vector<TransportWish> asked = wishes;
@@ -70,7 +72,7 @@ std::vector<std::unique_ptr<Transport>> make_networks(const std::vector<Transpor
   for (const TransportWish& wish : asked) {
     if (wish.transport == "shm" || (any && !made.empty())) continue;
     try {
-      made.push_back(make_network(wish, rank, size));
+      made.push_back(make_network(wish, rank, size, avoided));
     } catch (const Error& failure) {
       log(LogLevel::info, "transport {} cannot be had: {}", wish.transport, failure.what());
       missing += fmt::format("{}{}: {}", missing.empty() ? "" : "; ", wish.transport, failure.what());

@@ -25,7 +25,8 @@ std::vector<TransportWish> transports_from_environment();
 bool wishes_shm(const std::vector<TransportWish>& wishes);
 
 // The network transports of a list that this machine can give, in its order. Those that it cannot give are told at log
-// level info if there is another, else the error says why each is missing.
-std::vector<std::unique_ptr<Transport>> make_networks(const std::vector<TransportWish>& wishes, int rank, int size);
+// level info if there is another, else the error says why each is missing. `avoided`: interfaces that reach nobody.
+std::vector<std::unique_ptr<Transport>> make_networks(const std::vector<TransportWish>& wishes, int rank, int size,
+                                                      const std::vector<std::string>& avoided = {});
 
 }  // namespace tutti

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "bootstrap/log.hpp"
 #include "error.hpp"
 
 namespace tutti::ucx {
@@ -53,6 +54,23 @@ ucp_context_h try_context(const NetworkWish& wish, ucs_status_t& status) {
   return status == UCS_OK ? context : nullptr;
 }
 
+// UCX speaks over every device that it is not kept from.
+NetworkWish without_avoided(const NetworkWish& wish, ucp_context_h context) {
+  NetworkWish narrower = wish;
+  narrower.avoided.clear();
+  if (!wish.interfaces.empty() || wish.avoided.empty()) return narrower;
+  std::vector<std::string> devices;
+  for (const std::string& name : resources(context)) {
+    if (!is_network(name)) continue;
+    const std::string device = name.substr(name.find('/') + 1);
+    const bool is_avoided = std::find(wish.avoided.begin(), wish.avoided.end(), device) != wish.avoided.end();
+    const bool is_known = std::find(devices.begin(), devices.end(), device) != devices.end();
+    if (!is_avoided && device != "lo" && !is_known) devices.push_back(device);
+  }
+  narrower.interfaces = std::move(devices);
+  return narrower;
+}
+
 std::string listed() {
   ucs_status_t status;
   ucp_context_h all = try_context({}, status);
@@ -88,7 +106,17 @@ ucp_context_h make_context(const NetworkWish& wish) {
   const Functions& functions = Functions::get();
   ucs_status_t status;
   ucp_context_h context = try_context(wish, status);
-  if (context && any_network(context)) return context;
+  if (context && any_network(context)) {
+    const NetworkWish narrower = without_avoided(wish, context);
+    if (narrower.interfaces != wish.interfaces) {
+      functions.cleanup(context);
+      return make_context(narrower);
+    }
+    std::vector<std::string> names = resources(context);
+    std::erase_if(names, [](const std::string& name) { return !is_network(name); });
+    log(LogLevel::info, "UCX: {}", fmt::join(names, ", "));
+    return context;
+  }
   if (context) functions.cleanup(context);
   throw error(TUTTI_ERROR_START,
               "UCX {} offers no {} on {}{}; it has: {} (TUTTI_TRANSPORT=ucx:TRANSPORT, TUTTI_INTERFACE)",
