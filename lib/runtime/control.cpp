@@ -258,6 +258,8 @@ Board::Decision Board::agree_on_survivors(std::uint32_t channel, std::uint32_t a
       if (first < 0) first = member;
       if (!bit_of(decision->entered, member) && missing < 0) missing = member;
     }
+    // Whoever keeps this waiting may have died with its whole node, of which nobody was left to tell.
+    if (const int awaited = missing >= 0 ? missing : first; awaited >= 0 && !is_here(awaited)) ask(awaited);
     // The lowest rank that lives decides; if it dies while it writes, the next one writes the decision anew.
     std::int32_t decider = decision->decider.load();
     const bool vacant = decider == 0 || (decider != rank_ + 1 && life(decider - 1) == Life::dead);

@@ -101,19 +101,20 @@ class Rank:
 class Job:
     """Ranks that this process starts itself, without a launcher; used as a context, it leaves none behind."""
 
-    def __init__(self, program, size, prefix=(), secrets=None, start=True, nodes=None, **variables):
+    def __init__(self, program, size, prefix=(), secrets=None, start=True, nodes=None, rank_type=Rank, store_host="127.0.0.1",
+                 **variables):
         self.room = tempfile.TemporaryDirectory()
         secret = os.path.join(self.room.name, "secret")
         with open(secret, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write("a secret of sixteen bytes and more")
-        self.store = f"tcp://127.0.0.1:{free_port()}"
+        self.store = f"tcp://{store_host}:{free_port()}"
         self.ranks = []
         for rank in range(size):
             facts = dict(TUTTI_RANK=rank, TUTTI_SIZE=size, TUTTI_STORE=self.store,
                          TUTTI_SECRET_FILE=(secrets or {}).get(rank, secret)) | variables
             if nodes:
                 facts["TUTTI_NODE"] = nodes[rank]
-            self.ranks.append(Rank(rank, [*prefix, program], facts))
+            self.ranks.append(rank_type(rank, [*prefix, program], facts))
         if start:
             answers = self.all("init")
             assert answers == [f"ok {rank} {size}" for rank in range(size)], answers

@@ -188,6 +188,17 @@ class Shrinking(unittest.TestCase):
                         if victim == victims[0]:
                             job.all("back", survivors)
 
+    def test_the_survivors_go_on_when_a_whole_node_has_died_at_once(self):
+        for nodes, victims in ("aabb", (2, 3)), ("aabbcc", (0, 1)):
+            with self.subTest(nodes=nodes), spread(nodes) as job:
+                job.loop(1)
+                survivors = job.kill(*victims)
+                for answer in job.hear(survivors):
+                    self.assertIn("TUTTI_ERROR_DEAD rank ", answer)
+                size = len(survivors)
+                self.assertEqual(job.all("shrink", survivors), [f"ok {rank} {size}" for rank in range(size)])
+                self.assertEqual(job.all(call(count=LARGE), survivors), ["ok right"] * size)
+
 
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
