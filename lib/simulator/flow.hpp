@@ -9,8 +9,8 @@
 #pragma once
 
 #include "simulator/programs.hpp"
-#include "simulator/seats.hpp"
 #include "simulator/settings.hpp"
+#include "topology/network/seats.hpp"
 
 namespace tutti::simulation {
 

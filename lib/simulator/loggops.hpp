@@ -11,8 +11,8 @@
 #include <string_view>
 
 #include "simulator/programs.hpp"
-#include "simulator/seats.hpp"
 #include "simulator/settings.hpp"
+#include "topology/network/seats.hpp"
 
 namespace tutti::simulation {
 

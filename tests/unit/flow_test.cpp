@@ -8,6 +8,7 @@
 #include "algorithms/algorithm.hpp"
 #include "error.hpp"
 #include "simulator/fair_sharing.hpp"
+#include "simulator/link_loads.hpp"
 #include "simulator/loggops.hpp"
 #include "tests/catch.hpp"
 

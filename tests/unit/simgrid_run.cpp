@@ -85,7 +85,7 @@ class RankActor {
 };
 
 // A zone with the routes that the schedules need.
-std::vector<sg::Host*> build_platform(const std::vector<Schedule>& schedules, const simulation::Seats& seats) {
+std::vector<sg::Host*> build_platform(const std::vector<Schedule>& schedules, const Seats& seats) {
   const Network& network = *seats.network;
   sg::NetZone* const zone = sg::create_full_zone("world");
   std::vector<sg::Host*> hosts;
@@ -122,7 +122,7 @@ std::vector<sg::Host*> build_platform(const std::vector<Schedule>& schedules, co
   return hosts;
 }
 
-double run_here(const std::vector<Schedule>& schedules, const simulation::Seats& seats, std::int64_t bytes_per_block) {
+double run_here(const std::vector<Schedule>& schedules, const Seats& seats, std::int64_t bytes_per_block) {
   char name[] = "simgrid_run", quiet[] = "--log=root.threshold:error";
   char* arguments[] = {name, quiet, nullptr};
   int count = 2;
@@ -140,7 +140,7 @@ double run_here(const std::vector<Schedule>& schedules, const simulation::Seats&
 
 }  // namespace
 
-double run_in_simgrid(const std::vector<Schedule>& schedules, const simulation::Seats& seats,
+double run_in_simgrid(const std::vector<Schedule>& schedules, const Seats& seats,
                       std::int64_t bytes_per_block) {
   int ends[2];
   if (pipe(ends) != 0) throw std::runtime_error("no pipe");

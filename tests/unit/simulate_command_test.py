@@ -151,6 +151,61 @@ class Flow(unittest.TestCase):
         self.assertEqual(simulate(*ring, "4", "--mode", "flow", machine=()).returncode, 2)
 
 
+class Job(unittest.TestCase):
+    GRID = ("--grid", "data=10,pipeline=10,tensor=10", "--axis", "data=allreduce:256M", "--axis",
+            "pipeline=broadcast:16M", "--axis", "tensor=allreduce:64M", "--ranks-per-host", "4")
+
+    def alps(self):
+        return ("--network", str(SOURCE / "topology/examples/alps.toml"))
+
+    def test_reordering_to_the_network_helps_a_grid_of_a_thousand_ranks(self):
+        answer = told(*self.GRID, machine=self.alps())
+        self.assertEqual((answer["ranks"], len(answer["axes"])), (1000, 3))
+        times = {name: mapping["time_us"] for name, mapping in answer["mappings"].items()}
+        self.assertGreaterEqual(times["in-order"], 1.3 * times["reordered"])
+        run = subprocess.run([TUTTI, "explain", *self.GRID, *self.alps(), "--json"], capture_output=True, text=True,
+                             timeout=120)
+        said = json.loads(run.stdout)["mappings"]
+        for name, time in times.items():
+            # A bound of the simulated time, and not far from it.
+            self.assertLessEqual(said[name]["step_ps"] / 1e6, 1.001 * time)
+            self.assertGreaterEqual(said[name]["step_ps"] / 1e6, 0.5 * time)
+
+    def test_groups_that_share_links_hinder_each_other(self):
+        axes = ("--axis", "a=allreduce:4M:ring", "--axis", "b=allreduce:4M:ring")
+        network = ("--network", str(SOURCE / "topology/examples/test_cluster.toml"))
+        both = told("--grid", "a=2,b=2", *axes, "--mapping", "in-order", machine=network)
+        one = told("--grid", "a=2,b=2", *axes[:2], "--mapping", "in-order", machine=network)
+        ratio = both["mappings"]["in-order"]["time_us"] / one["mappings"]["in-order"]["time_us"]
+        self.assertAlmostEqual(ratio, 2, places=1)
+
+    def test_a_job_is_read_from_a_file_too(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "job.toml"
+            file.write_text('[[axis]]\nname = "data"\nsize = 4\ncollective = "allreduce"\nbytes = "1M"\n'
+                            'algorithm = "ring"\n[[axis]]\nname = "tensor"\nsize = 2\n')
+            answer = told("--job", str(file), machine=self.alps())
+            self.assertEqual(answer["axes"][0]["algorithm"], "ring")
+            self.assertNotIn("collective", answer["axes"][1])
+            file.write_text('[[axis]]\nname = "data"\nsize = 4\nbites = "1M"\n')
+            run = simulate("--job", str(file), machine=self.alps())
+            self.assertEqual(run.returncode, 2)
+            self.assertRegex(run.stderr, r"job\.toml:4:1: .*bites.*bytes")
+
+    def test_bad_jobs_are_refused_with_the_reason(self):
+        for arguments, words in ((("--grid", "data=4,tensor"), "is no axis"),
+                                 (("--grid", "data=4", "--axis", "dato=allreduce:1M"), "the nearest is data"),
+                                 (("--grid", "data=4", "--axis", "data=allreduce"), "COLLECTIVE:BYTES"),
+                                 (("--grid", "data=4"), "nothing is said"),
+                                 (("--grid", "data=4,data=4", "--axis", "data=allreduce:1M"), "two are called data"),
+                                 (("--grid", "data=20000", "--axis", "data=allreduce:1M"), "20000 hosts"),
+                                 (("allreduce", "--grid", "data=4", "--axis", "data=allreduce:1M"), "says its collectives")):
+            run = simulate(*arguments, machine=self.alps())
+            self.assertEqual(run.returncode, 2, arguments)
+            self.assertIn(words, run.stderr, arguments)
+        self.assertEqual(simulate("--grid", "data=4", "--axis", "data=allreduce:1M", machine=()).returncode, 2)
+
+
 class BadInput(unittest.TestCase):
     def test_it_says_what_was_wrong_and_what_would_be_right(self):
         ring = ("allreduce", "-a", "ring", "-n", "8", "--bytes", "1M")

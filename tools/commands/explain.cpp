@@ -9,6 +9,7 @@
 #include "scheduler/bytes.hpp"
 #include "scheduler/choice.hpp"
 #include "tools/commands/commands.hpp"
+#include "tools/commands/job.hpp"
 #include "tools/commands/schedules.hpp"
 
 namespace tutti {
@@ -25,6 +26,8 @@ struct ExplainOptions {
   std::string forced;
   bool ordered = false;
   bool json = false;
+  GridOptions job;
+  std::string network;  // of a job
 };
 
 constexpr const char* description =
@@ -98,6 +101,13 @@ nlohmann::json as_json(const Question& question, const Machine& machine, const O
 }
 
 void show(const ExplainOptions& options) {
+  if (options.job.given()) return explain_job(options.job, options.network, options.ranks_per_host, options.json);
+  if (options.collective.empty())
+    throw error(TUTTI_ERROR_ARGUMENT,
+                "explain: a collective is needed, such as: tutti explain allreduce --bytes 1M --ranks 64; or a job: "
+                "--grid data=10,tensor=8 --axis data=allreduce:64M --network FILE");
+  if (!options.network.empty())
+    throw error(TUTTI_ERROR_ARGUMENT, "explain: --network is of a job, which --grid or --job gives");
   const Question question = question_of(options);
   const Machine machine = machine_of(options, *question.shape);
   const Overrides forced =
@@ -116,7 +126,7 @@ void add_explain(CLI::App& app) {
   constexpr int most_per_host = 65536;
   auto options = std::make_shared<ExplainOptions>();
   CLI::App* command = app.add_subcommand("explain", description);
-  command->add_option("collective", options->collective, "allreduce, broadcast, reduce, ...")->required();
+  command->add_option("collective", options->collective, "allreduce, broadcast, reduce, ...");
   command->add_option("-b,--bytes", options->bytes, "Bytes of the whole vector, such as 64K");
   CLI::Option* ranks = command->add_option("-n,--ranks", options->ranks, "How many ranks");
   CLI::Option* per_host =
@@ -131,6 +141,8 @@ void add_explain(CLI::App& app) {
       ->option_text("block|cyclic|random");
   command->add_option("-a,--algorithm", options->forced, "As if it were forced, such as lanes(outer=ring)");
   command->add_flag("--ordered", options->ordered, "The operation does not commute");
+  add_job_options(*command, options->job);
+  command->add_option("--network", options->network, "File that describes the network of a job");
   command->add_flag("--json", options->json, "The same as JSON; times are whole picoseconds");
   command->callback([options] { show(*options); });
 }

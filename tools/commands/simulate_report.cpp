@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "simulator/link_loads.hpp"
+
 namespace tutti {
 namespace {
 
@@ -22,7 +24,7 @@ std::array<std::int64_t, 5> spread_of(std::vector<std::int64_t> times) {
 
 }  // namespace
 
-std::vector<BusyLink> busiest_links(const simulation::Programs& programs, const simulation::Seats& seats,
+std::vector<BusyLink> busiest_links(const simulation::Programs& programs, const Seats& seats,
                                     const simulation::Outcome& outcome, std::size_t most) {
   struct Carried {
     std::int64_t link;
@@ -31,7 +33,7 @@ std::vector<BusyLink> busiest_links(const simulation::Programs& programs, const 
   };
   std::vector<Carried> shares;
   const double seconds = static_cast<double>(std::max<std::int64_t>(outcome.time_ps, 1)) * 1e-12;
-  for (const auto& [link, bytes] : link_loads(programs, seats)) {
+  for (const auto& [link, bytes] : simulation::link_loads(programs, seats)) {
     const auto rate = static_cast<double>(seats.network->link(link).bytes_per_second);
     shares.push_back({link, bytes, bytes / rate / seconds});
   }
@@ -54,7 +56,7 @@ std::string simulated_time_text(std::int64_t ps) {
   return value < 1e12 ? fmt::format("{:.4g} ms", value / 1e9) : fmt::format("{:.4g} s", value / 1e12);
 }
 
-void print_json(const SimulationReport& report) {
+nlohmann::ordered_json json_of(const SimulationReport& report) {
   const simulation::Outcome& outcome = *report.outcome;
   const auto spread = spread_of(outcome.finished_ps);
   const auto microseconds = [](std::int64_t ps) { return static_cast<double>(ps) / 1e6; };
@@ -74,8 +76,10 @@ void print_json(const SimulationReport& report) {
       json["busiest_links"].push_back(
           {{"name", link.name}, {"class", link.link_class}, {"bytes", link.bytes}, {"share", link.share}});
   }
-  fmt::print("{}\n", json.dump(2));
+  return json;
 }
+
+void print_json(const SimulationReport& report) { fmt::print("{}\n", json_of(report).dump(2)); }
 
 void print_text(const SimulationReport& report) {
   const simulation::Outcome& outcome = *report.outcome;

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "simulator/programs.hpp"
-#include "simulator/seats.hpp"
 #include "simulator/settings.hpp"
+#include "topology/network/seats.hpp"
 
 namespace tutti {
 
@@ -19,7 +19,7 @@ struct BusyLink {
   double share = 0;  // of the time, in which it carries bytes at its full rate
 };
 // Those with the largest shares, the busiest first.
-std::vector<BusyLink> busiest_links(const simulation::Programs& programs, const simulation::Seats& seats,
+std::vector<BusyLink> busiest_links(const simulation::Programs& programs, const Seats& seats,
                                     const simulation::Outcome& outcome, std::size_t most);
 
 struct SimulationReport {
@@ -30,6 +30,7 @@ struct SimulationReport {
 };
 
 std::string simulated_time_text(std::int64_t ps);
+nlohmann::ordered_json json_of(const SimulationReport& report);
 void print_json(const SimulationReport& report);
 void print_text(const SimulationReport& report);
 

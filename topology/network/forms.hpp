@@ -41,7 +41,4 @@ std::span<const Key> common_keys();
 // Those of [[partition]].
 std::span<const Key> partition_keys();
 
-// The whole of a file of bounded size.
-std::string text_of_file(const std::string& path);
-
 }  // namespace tutti

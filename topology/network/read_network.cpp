@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "topology/network/forms.hpp"
+#include "topology/network/toml_document.hpp"
 #include "topology/network/limits.hpp"
 #include "topology/network/lines.hpp"
 

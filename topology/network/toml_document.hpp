@@ -17,6 +17,9 @@ namespace tutti {
 std::string quoted(std::string_view name);
 std::string listed(std::span<const std::string_view> names);
 
+// The whole of a file of bounded size.
+std::string text_of_file(const std::string& path);
+
 class TomlDocument {
  public:
   TomlDocument(std::string_view text, const std::string& file);

@@ -1,10 +1,11 @@
 // See seats.hpp.
-#include "simulator/seats.hpp"
+#include "topology/network/seats.hpp"
+
+#include <unordered_map>
 
 #include "error.hpp"
-#include "simulator/programs.hpp"
 
-namespace tutti::simulation {
+namespace tutti {
 
 Seats seated(const Network& network, std::vector<std::int64_t> host_of_rank) {
   Seats seats{&network, std::move(host_of_rank), {}};
@@ -28,23 +29,13 @@ Seats seated(const Network& network, int ranks, int ranks_per_host) {
   return seated(network, std::move(hosts));
 }
 
-std::unordered_map<std::int64_t, double> link_loads(const Programs& programs, const Seats& seats) {
-  std::unordered_map<std::int64_t, double> loads;
-  std::vector<std::int64_t> path;
-  for (const Strand& strand : programs.strands()) {
-    const double full_windows = programs.shape(strand.group).windows - 1.0;
-    const std::vector<OutlineStep>& steps = programs.outline(strand.outline).steps;
-    const std::span<const Bound> bounds = programs.steps_of(strand);
-    for (std::size_t at = 0; at < steps.size(); ++at) {
-      if (steps[at].kind != StepKind::send) continue;
-      const Size& size = programs.sizes()[bounds[at].size];
-      const double bytes = full_windows * static_cast<double>(size.full) + static_cast<double>(size.last);
-      if (bytes == 0) continue;
-      route(seats, strand.rank, programs.strands()[bounds[at].peer].rank, path);
-      for (const std::int64_t link : path) loads[link] += bytes;
-    }
+Seats reseated(const Seats& seats, std::span<const std::int32_t> seat_of_rank) {
+  Seats moved{seats.network, {}, {}};
+  for (const std::int32_t seat : seat_of_rank) {
+    moved.host.push_back(seats.host[static_cast<std::size_t>(seat)]);
+    moved.flow.push_back(seats.flow[static_cast<std::size_t>(seat)]);
   }
-  return loads;
+  return moved;
 }
 
-}  // namespace tutti::simulation
+}  // namespace tutti

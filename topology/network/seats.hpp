@@ -2,14 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <unordered_map>
+#include <span>
 #include <vector>
 
 #include "topology/network/network.hpp"
 
-namespace tutti::simulation {
-
-class Programs;
+namespace tutti {
 
 struct Seats {
   const Network* network = nullptr;
@@ -21,15 +19,13 @@ struct Seats {
 Seats seated(const Network& network, std::vector<std::int64_t> host_of_rank);
 // So many ranks on each host, in the order of the network. Throws TUTTI_ERROR_ARGUMENT where hosts are too few.
 Seats seated(const Network& network, int ranks, int ranks_per_host);
+// Rank r where `seat_of_rank[r]` sat.
+Seats reseated(const Seats& seats, std::span<const std::int32_t> seat_of_rank);
 
 // The links of the messages between two ranks; empty where they share a host.
-inline void route(const Seats& seats, std::uint32_t from, std::uint32_t to, std::vector<std::int64_t>& path) {
+inline void route(const Seats& seats, std::size_t from, std::size_t to, std::vector<std::int64_t>& path) {
   path.clear();
   seats.network->route(seats.host[from], seats.host[to], seats.flow[from], path);
 }
 
-// Bytes that each link carries, by its number, while all messages of the programs are sent once. Links that carry
-// nothing are left out.
-std::unordered_map<std::int64_t, double> link_loads(const Programs& programs, const Seats& seats);
-
-}  // namespace tutti::simulation
+}  // namespace tutti
