@@ -84,6 +84,19 @@ class Topo(unittest.TestCase):
         switches = topo("--network", self.described('kind = "fat-tree"\nk = 16'), "--format", "dot")
         self.assertIn("1024 hosts are left out", switches.stderr)
 
+    def test_a_load_is_drawn_and_told(self):
+        racks = ["--network", example("test_cluster_two_racks"), "--load", "allreduce", "--algorithm", "ring", "--bytes", "4M"]
+        drawn = topo(*racks, "--format", "dot")
+        self.assertEqual(drawn.returncode, 0, drawn.stderr)
+        # In a ring of 4 ranks each rank sends 2 * 3 / 4 of the vector, and each link carries what one rank sends.
+        self.assertIn("at most 6291456 bytes on a link", drawn.stderr)
+        self.assertIn('tooltip="load 6.29146e+06"', drawn.stdout)
+        told = json.loads(topo(*racks, "--format", "json").stdout)
+        self.assertEqual(max(told["network"]["load"]), 6291456)
+        self.assertIn("at most 6291456 bytes", topo(*racks).stdout)
+        self.assertIn("which --algorithm", topo(*racks[:4], "--format", "dot").stderr)
+        self.assertIn("which --network", topo("--load", "allreduce", "--algorithm", "ring").stderr)
+
     def test_what_is_too_large_to_draw_is_refused_and_still_told(self):
         torus = self.described('kind = "torus"\nsizes = [100, 100, 100]')
         drawn = topo("--network", torus, "--format", "dot")

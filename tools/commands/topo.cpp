@@ -10,6 +10,7 @@
 #include "bootstrap/environment.hpp"
 #include "error.hpp"
 #include "tools/commands/commands.hpp"
+#include "tools/commands/topo_load.hpp"
 #include "topology/network/drawing.hpp"
 #include "topology/network/network.hpp"
 #include "topology/network/units.hpp"
@@ -24,13 +25,15 @@ struct TopoOptions {
   std::string network;
   std::string node;
   Format format = Format::text;
+  LoadOptions load;
 };
 
 constexpr const char* description =
     "Show what the library sees: this node by hwloc, and the network that a file describes.\n"
     "The picture (dot, svg) is of the network where one is given, else of the node.\n"
     "Examples: tutti topo\n"
-    "          tutti topo --network frontier.toml --format svg > frontier.svg";
+    "          tutti topo --network frontier.toml --format svg > frontier.svg\n"
+    "          tutti topo --network frontier.toml --load allreduce --algorithm circulant --format svg > load.svg";
 
 constexpr std::int64_t most_listed = 16;  // hosts of a switch, or switches, that a text names one by one
 
@@ -270,8 +273,12 @@ std::optional<Network> network_of(const TopoOptions& options) {
 void topo(const TopoOptions& options) {
   const auto network = network_of(options);
   const bool picture = options.format == Format::dot || options.format == Format::svg;
+  if (options.load.given() && !network)
+    throw error(TUTTI_ERROR_ARGUMENT, "--load {}: which --network?", options.load.collective);
+  const std::vector<double> load = options.load.given() ? load_on(*network, options.load) : std::vector<double>();
   if (picture && network) {
-    const Drawing drawing = draw(*network);
+    const Drawing drawing = draw(*network, load);
+    if (!load.empty()) fmt::print(stderr, "tutti: {}\n", load_text(*network, options.load, load));
     if (!drawing.remark.empty()) fmt::print(stderr, "tutti: {}\n", drawing.remark);
     return options.format == Format::dot ? fmt::print("{}", drawing.dot) : print_svg(drawing.dot);
   }
@@ -281,10 +288,12 @@ void topo(const TopoOptions& options) {
   if (options.format == Format::json) {
     nlohmann::json result = {{"node", json_of(node)}};
     if (network) result["network"] = json_of(*network);
+    if (!load.empty()) result["network"]["load"] = load;  // bytes, by the links' numbers
     return fmt::print("{}\n", result.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   }
   print_node(node);
   if (network) print_network(*network);
+  if (!load.empty()) fmt::print("  {}\n", load_text(*network, options.load, load));
 }
 
 }  // namespace
@@ -298,6 +307,7 @@ void add_topo(CLI::App& app) {
   command->add_option("--node", options->node, "XML file of hwloc in place of this machine");
   command->add_option("--format", options->format, "text (the default), dot, svg or json")
       ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case).description(""));
+  add_load_options(*command, options->load);
   command->callback([options] { topo(*options); });
 }
 
