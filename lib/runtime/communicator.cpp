@@ -214,7 +214,7 @@ std::unique_ptr<Plan> Communicator::make_plan_for(const Call& call, bool in_plac
 }
 
 void Communicator::forget_plans() {
-  last_entry_ = nullptr;
+  last_entry_ = repeatable_ = nullptr;
   std::erase_if(plans_, [](const auto& item) { return item.second.busy == 0; });
 }
 
@@ -324,8 +324,8 @@ void Communicator::forget(Started& started) {
 
 // A call like the last one, on the same buffers of the host: nothing of it needs to be checked or looked up again.
 inline bool Communicator::repeats(const Call& call, const void* input, const void* output) const {
-  return last_output_ == output && last_input_ == input && last_entry_ != nullptr && last_key_.call == call &&
-         device_of(output) == nullptr;
+  return repeatable_ != nullptr && last_entry_ == repeatable_ && last_output_ == output && last_input_ == input &&
+         last_key_.call == call && device_of(output) == nullptr;
 }
 
 void Communicator::run(const Call& call, const void* input, void* output, std::unique_lock<FairMutex>& held) {
@@ -342,9 +342,10 @@ void Communicator::run(const Call& call, const void* input, void* output, std::u
   start(call, input, output, started);
   const bool plain = !started.device && !started.move_to && !reproducible_ && call.op <= TUTTI_BXOR && started.entry &&
                      !started.entry->plan->encoding && !context_->settings().check;
+  repeatable_ = plain ? started.entry : nullptr;
   complete(started, held);
   last_input_ = input;
-  last_output_ = plain ? output : static_cast<const void*>(&last_output_);
+  last_output_ = output;
 }
 
 void Communicator::start(const Call& call, const void* input, void* output, Started& started) {

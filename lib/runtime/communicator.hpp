@@ -78,7 +78,7 @@ class Communicator {
   // From now on sums and averages of floating types are reproducible, or not.
   void set_reproducible(bool on) {
     reproducible_ = on;
-    last_output_ = &last_output_;
+    repeatable_ = nullptr;
   }
   bool reproducible() const { return reproducible_; }
   void complete(Started& started, std::unique_lock<FairMutex>& held);  // waits
@@ -169,9 +169,10 @@ class Communicator {
   std::unordered_map<PlanKey, PlanEntry, HashPlanKey> plans_;
   PlanKey last_key_;
   PlanEntry* last_entry_ = nullptr;
-  // The buffers of the last call, where it was one that a repetition needs no look at; else the output is no caller's.
+  // The last blocking call, where a repetition needs no second look, and its buffers.
+  PlanEntry* repeatable_ = nullptr;
   const void* last_input_ = nullptr;
-  const void* last_output_ = &last_output_;
+  const void* last_output_ = nullptr;
   std::uint32_t history_ = 0;  // a hash of all calls until now
   std::uint32_t generation_seen_ = 0;
   std::uint64_t failures_before_ = 0;

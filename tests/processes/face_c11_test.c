@@ -76,6 +76,32 @@ static void blocking_collectives_give_their_results(tutti_comm* comm) {
   EXPECT(tutti_barrier(comm) == TUTTI_OK);
 }
 
+/* What is kept of a call for its repetition must not be taken for another one's. */
+static void a_repeated_call_is_the_same_after_others(tutti_comm* comm) {
+  int64_t in[count], out[count], other[count];
+  for (int round = 0; round < 6; ++round) {
+    tutti_request* request = NULL;
+    for (int i = 0; i < count; ++i) {
+      in[i] = (rank + 1) * (i + round);
+      out[i] = -1;
+      other[i] = rank + i;
+    }
+    EXPECT(tutti_allreduce(in, out, count, TUTTI_INT64, TUTTI_SUM, comm) == TUTTI_OK);
+    for (int i = 0; i < count; ++i) EXPECT(out[i] == (i + round) * size * (size + 1) / 2);
+    /* The same call in place, begun and waited for; the same with another operation; plans that are forgotten. */
+    if (round % 3 == 0) {
+      EXPECT(tutti_iallreduce(other, other, count, TUTTI_INT64, TUTTI_SUM, comm, &request) == TUTTI_OK);
+      EXPECT(tutti_wait(request) == TUTTI_OK);
+      for (int i = 0; i < count; ++i) EXPECT(other[i] == size * (size - 1) / 2 + size * i);
+    } else if (round % 3 == 1) {
+      EXPECT(tutti_allreduce(in, out, count, TUTTI_INT64, TUTTI_MAX, comm) == TUTTI_OK);
+      for (int i = 0; i < count; ++i) EXPECT(out[i] == size * (i + round));
+    } else {
+      EXPECT(tutti_comm_set_algorithm(comm, "") == TUTTI_OK);
+    }
+  }
+}
+
 static void count_zero_is_allowed_with_null_buffers(tutti_comm* comm) {
   EXPECT(tutti_allreduce(NULL, NULL, 0, TUTTI_INT32, TUTTI_SUM, comm) == TUTTI_OK);
   EXPECT(tutti_broadcast(NULL, 0, TUTTI_INT32, 0, comm) == TUTTI_OK);
@@ -340,6 +366,7 @@ int main(void) {
   type_sizes_are_as_documented();
   names_and_versions_are_as_documented();
   blocking_collectives_give_their_results(world);
+  a_repeated_call_is_the_same_after_others(world);
   count_zero_is_allowed_with_null_buffers(world);
   operations_combine_as_documented(world);
   a_users_operation_keeps_the_order_of_ranks(world);
