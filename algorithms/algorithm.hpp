@@ -12,9 +12,16 @@
 
 namespace tutti {
 
-enum class Kind : std::uint8_t { allreduce, broadcast, reduce, reduce_scatter, allgather, barrier };
+enum class Kind : std::uint8_t { allreduce, broadcast, reduce, reduce_scatter, allgather, barrier, alltoall };
 
 std::string_view kind_name(Kind kind);  // "reduce-scatter"
+
+// Those whose vector is equal blocks of ranks, and a count that of one block.
+constexpr bool is_sliced(Kind kind) {
+  return kind == Kind::reduce_scatter || kind == Kind::allgather || kind == Kind::alltoall;
+}
+// An alltoall writes the block from a rank to where the one for this rank was: in place it runs from a copy.
+constexpr bool runs_in_place(Kind kind) { return kind != Kind::alltoall; }
 
 // Who sends to whom in a round, seen by positions: what the network description will route.
 enum class Pattern : std::uint8_t {
@@ -61,7 +68,8 @@ struct Algorithm {
   std::string_view cost;    // the formula, in a, b, g, n, p, as text
   Parameter parameter;
   bool keeps_order;  // combines in rank order, so operations that do not commute may use it
-  // Blocks of the whole vector for p ranks; 0: one for each rank (reduce-scatter and allgather always).
+  // Blocks of the whole vector for p ranks; 0: one for each rank (reduce-scatter and allgather always; an alltoall too,
+  // whose vector is that of one rank: its schedules name p^2 blocks, s * p + d from s to d).
   std::int64_t (*blocks)(std::int64_t size, std::int64_t parameter);
   // One rank's steps. For broadcast and reduce the root is position 0 of the view, except where `ordered`
   // is asked for: positions are then ranks and `root` tells.

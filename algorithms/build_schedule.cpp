@@ -35,6 +35,9 @@ void check_key(const ScheduleKey& key) {
   if (key.root < 0 || key.root >= key.size)
     throw error(TUTTI_ERROR_ARGUMENT, "root {} is not one of the {} ranks", key.root, key.size);
   check_parameter(algorithm, key.parameter);
+  if (key.in_place && !runs_in_place(algorithm.kind))
+    throw error(TUTTI_ERROR_UNSUPPORTED, "{} {} has no schedule in place: in place it runs from a copy of the input",
+                kind_name(algorithm.kind), algorithm.name);
   const Hierarchy hierarchy = hierarchy_of(key);
   if (key.ordered && !algorithm.keeps_order)
     throw error(TUTTI_ERROR_UNSUPPORTED, "{} {} does not combine in rank order, which this operation needs",
@@ -92,6 +95,8 @@ Collective collective_of(const ScheduleKey& key) {
       return allgather(key.size, 1);
     case Kind::barrier:
       return barrier(key.size);
+    case Kind::alltoall:
+      return alltoall(key.size);
   }
   throw error(TUTTI_ERROR_INTERNAL, "collective {} has no statement", static_cast<int>(key.algorithm->kind));
 }

@@ -23,11 +23,12 @@ extern const Algorithm ring_for_reduce_scatter, circulant_for_reduce_scatter, on
 extern const Algorithm ring_for_allgather, recursive_doubling_for_allgather, circulant_for_allgather,
     one_shot_for_allgather, swing_for_allgather, bine_for_allgather;
 extern const Algorithm one_shot_for_barrier, knomial_for_barrier, dissemination_for_barrier;
+extern const Algorithm direct_for_alltoall, bruck_for_alltoall;
 
 namespace {
 
-constexpr std::array<std::string_view, 6> kind_names = {"allreduce",      "broadcast", "reduce",
-                                                        "reduce-scatter", "allgather", "barrier"};
+constexpr std::array<std::string_view, 7> kind_names = {"allreduce", "broadcast", "reduce",  "reduce-scatter",
+                                                        "allgather", "barrier",   "alltoall"};
 
 }  // namespace
 
@@ -80,6 +81,8 @@ std::span<const Algorithm> catalogue() {
       one_shot_for_barrier,
       knomial_for_barrier,
       dissemination_for_barrier,
+      direct_for_alltoall,
+      bruck_for_alltoall,
   };
   // clang-format on
   return all;

@@ -284,6 +284,8 @@ std::vector<Layer> listed(Kind kind, Form form) {
       return alone(form, lanes ? Kind::allgather : Kind::broadcast, false);
     case Kind::barrier:
       break;
+    case Kind::alltoall:
+      return {};
   }
   if (lanes) return {};
   std::vector<Layer> list = pairs(form, Kind::reduce, Kind::broadcast);
@@ -318,8 +320,8 @@ std::span<const Layer> inner_layers(Kind kind, Form form) {
   // Made once: the catalogue does not change.
   static const std::vector<std::vector<Layer>> all = [] {
     std::vector<std::vector<Layer>> lists;
-    for (Kind each :
-         {Kind::allreduce, Kind::broadcast, Kind::reduce, Kind::reduce_scatter, Kind::allgather, Kind::barrier})
+    for (Kind each : {Kind::allreduce, Kind::broadcast, Kind::reduce, Kind::reduce_scatter, Kind::allgather,
+                      Kind::barrier, Kind::alltoall})
       for (Form way : {Form::leader, Form::lanes}) lists.push_back(listed(each, way));
     return lists;
   }();
@@ -354,6 +356,8 @@ std::string refuses(const Hierarchy& hierarchy, bool ordered) {
                        : levels == 1 ? "one is"
                                      : "fewer are");
   const Layer& layer = hierarchy.layers[0];
+  if (kind == Kind::alltoall)
+    return "alltoall has no such form: every pair of ranks has a block of its own, so groups have nothing to share";
   if (inner_layers(kind, layer.form).empty())
     return fmt::format("{} has no such form: it has no bytes that lanes could share", kind_name(kind));
   if (ordered && !hierarchy.shape->keeps_order())

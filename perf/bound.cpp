@@ -33,6 +33,7 @@ Needs needs_of(const Options& o, std::uint64_t n) {
   if (o.collective == "reduce") return {o.in_place && p > 1 ? "" : "copy-root", n, others};
   if (o.collective == "reduce-scatter") return {"copy-all", n / p, others};
   if (o.collective == "allgather") return {"copy-all", o.in_place ? others : n, 0};
+  if (o.collective == "alltoall") return {"copy-all", o.in_place ? others : n, 0};
   return {};
 }
 

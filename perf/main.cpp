@@ -26,11 +26,11 @@ struct Words {
 };
 
 void declare(CLI::App& app, Words& words, Options& o) {
-  app.add_option(
-         "what", words.what,
-         "allreduce, broadcast, barrier, reduce, reduce-scatter or allgather; topk-allreduce, quantised-allreduce or "
-         "reproducible-allreduce, beside the dense allreduce; bounds: the machine's limits; replay: "
-         "measure again what FILE holds")
+  app.add_option("what", words.what,
+                 "allreduce, broadcast, barrier, reduce, reduce-scatter, allgather or alltoall; topk-allreduce, "
+                 "quantised-allreduce or "
+                 "reproducible-allreduce, beside the dense allreduce; bounds: the machine's limits; replay: "
+                 "measure again what FILE holds")
       ->required();
   app.add_option("file", words.file, "for replay: a file that --json wrote");
   app.add_option("-n,--ranks", o.ranks, "ranks (default: one for each core)");

@@ -17,7 +17,9 @@ namespace {
 // A mistyped number should not start a thousand processes.
 constexpr int most_ranks = 1024;
 
-bool has_blocks(const std::string& collective) { return collective == "reduce-scatter" || collective == "allgather"; }
+bool has_blocks(const std::string& collective) {
+  return collective == "reduce-scatter" || collective == "allgather" || collective == "alltoall";
+}
 
 }  // namespace
 
@@ -27,11 +29,12 @@ bool reduces(const std::string& collective) {
 
 void check(const Options& o) {
   if (std::find(std::begin(collectives), std::end(collectives), o.collective) == std::end(collectives))
-    throw error(TUTTI_ERROR_ARGUMENT,
-                "'{}' is not a collective that can be measured: allreduce, broadcast, barrier, reduce, "
-                "reduce-scatter, allgather, topk-allreduce, quantised-allreduce, reproducible-allreduce (or the "
-                "commands bounds and replay)",
-                o.collective);
+    throw error(
+        TUTTI_ERROR_ARGUMENT,
+        "'{}' is not a collective that can be measured: allreduce, broadcast, barrier, reduce, "
+        "reduce-scatter, allgather, alltoall, topk-allreduce, quantised-allreduce, reproducible-allreduce (or the "
+        "commands bounds and replay)",
+        o.collective);
   if (o.ranks < 1 || o.ranks > most_ranks)
     throw error(TUTTI_ERROR_ARGUMENT, "{} ranks cannot be measured: -n takes 1 to {}", o.ranks, most_ranks);
   char reason[PERF_TEXT_ROOM] = "";

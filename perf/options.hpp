@@ -32,9 +32,16 @@ struct Options {
   std::string csv, json, raw;
 };
 
-constexpr const char* collectives[] = {"allreduce",      "broadcast",           "barrier",
-                                       "reduce",         "reduce-scatter",      "allgather",
-                                       "topk-allreduce", "quantised-allreduce", "reproducible-allreduce"};
+constexpr const char* collectives[] = {"allreduce",
+                                       "broadcast",
+                                       "barrier",
+                                       "reduce",
+                                       "reduce-scatter",
+                                       "allgather",
+                                       "alltoall",
+                                       "topk-allreduce",
+                                       "quantised-allreduce",
+                                       "reproducible-allreduce"};
 
 // One call that is measured: what a row of the table is about.
 struct Cell {

@@ -200,6 +200,19 @@ void Communicator::allgather(InOut&& inout) {
   detail::check(tutti_allgather(shape.in, shape.out, shape.count, shape.type, handle_));
 }
 
+template <InputBuffer In, OutputBuffer Out>
+requires SameElements<In, Out>
+void Communicator::alltoall(In&& in, Out&& out) {
+  const detail::Shape shape = detail::alltoall_shape("alltoall", in, out, size_);
+  detail::check(tutti_alltoall(shape.in, shape.out, shape.count, shape.type, handle_));
+}
+
+template <OutputBuffer InOut>
+void Communicator::alltoall(InOut&& inout) {
+  const detail::Shape shape = detail::blocks_shape("alltoall", inout, size_);
+  detail::check(tutti_alltoall(shape.in, shape.out, shape.count, shape.type, handle_));
+}
+
 // ---- nonblocking -------------------------------------------------------------------------------------
 
 template <LastingInput In, LastingOutput Out, Combines<detail::Value<In>> Op>
@@ -271,6 +284,22 @@ Request Communicator::iallgather(InOut&& inout) {
   const detail::Shape shape = detail::blocks_shape("iallgather", inout, size_);
   tutti_request* request = nullptr;
   detail::check(tutti_iallgather(shape.in, shape.out, shape.count, shape.type, handle_, &request));
+  return Request(request);
+}
+
+template <LastingInput In, LastingOutput Out>
+requires SameElements<In, Out> Request Communicator::ialltoall(In&& in, Out&& out) {
+  const detail::Shape shape = detail::alltoall_shape("ialltoall", in, out, size_);
+  tutti_request* request = nullptr;
+  detail::check(tutti_ialltoall(shape.in, shape.out, shape.count, shape.type, handle_, &request));
+  return Request(request);
+}
+
+template <LastingOutput InOut>
+Request Communicator::ialltoall(InOut&& inout) {
+  const detail::Shape shape = detail::blocks_shape("ialltoall", inout, size_);
+  tutti_request* request = nullptr;
+  detail::check(tutti_ialltoall(shape.in, shape.out, shape.count, shape.type, handle_, &request));
   return Request(request);
 }
 
@@ -351,6 +380,22 @@ PersistentRequest Communicator::allgather_init(InOut&& inout) {
   const detail::Shape shape = detail::blocks_shape("allgather_init", inout, size_);
   tutti_request* request = nullptr;
   detail::check(tutti_allgather_init(shape.in, shape.out, shape.count, shape.type, handle_, &request));
+  return PersistentRequest(request);
+}
+
+template <LastingInput In, LastingOutput Out>
+requires SameElements<In, Out> PersistentRequest Communicator::alltoall_init(In&& in, Out&& out) {
+  const detail::Shape shape = detail::alltoall_shape("alltoall_init", in, out, size_);
+  tutti_request* request = nullptr;
+  detail::check(tutti_alltoall_init(shape.in, shape.out, shape.count, shape.type, handle_, &request));
+  return PersistentRequest(request);
+}
+
+template <LastingOutput InOut>
+PersistentRequest Communicator::alltoall_init(InOut&& inout) {
+  const detail::Shape shape = detail::blocks_shape("alltoall_init", inout, size_);
+  tutti_request* request = nullptr;
+  detail::check(tutti_alltoall_init(shape.in, shape.out, shape.count, shape.type, handle_, &request));
   return PersistentRequest(request);
 }
 

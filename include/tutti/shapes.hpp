@@ -92,6 +92,13 @@ Shape allgather_shape(const char* call, In& in, Out& out, int ranks) {
   return {std::ranges::data(in), std::ranges::data(out), length(in), type_in<In>};
 }
 
+template <class In, class Out>
+Shape alltoall_shape(const char* call, In& in, Out& out, int ranks) {
+  Shape shape = equal_shape(call, in, out);
+  shape.count = block_length(call, shape.count, ranks);
+  return shape;
+}
+
 // In place: one buffer of equal blocks, one for each rank.
 template <class InOut>
 Shape blocks_shape(const char* call, InOut& inout, int ranks) {

@@ -8,11 +8,13 @@
  *
  * Shapes. `count` is a number of elements of `type`, always 64 bit. For allreduce, broadcast and reduce
  * it is the length of the whole vector; for reduce-scatter and allgather it is the length of one
- * rank's block, so the long side holds size * count elements.
+ * rank's block, so the long side holds size * count elements; for alltoall that of what one rank has for
+ * another, so both sides hold size * count elements.
  *
  * Buffers. `in == out` means in place: for allgather the rank's own block then already lies at its
  * position of `out`; for reduce-scatter the result lies at the beginning of `in`, whose rest is undefined
- * except that the other ranks' blocks stay as they were. Any other overlap is an error. Buffers belong
+ * except that the other ranks' blocks stay as they were; alltoall runs from a copy of the input, which it
+ * makes at each call. Any other overlap is an error. Buffers belong
  * to the library from the call to its return, or, for nonblocking calls, until the request is complete.
  * Count 0 is allowed everywhere, with null buffers too.
  *
@@ -195,6 +197,8 @@ TUTTI_API int tutti_reduce_scatter(const void* in, void* out, size_t count, tutt
                                    tutti_comm* comm);
 /* in: count elements; out: size * count elements, rank r's block at r * count. */
 TUTTI_API int tutti_allgather(const void* in, void* out, size_t count, tutti_type type, tutti_comm* comm);
+/* in and out: size * count elements; the r-th block of `in` goes to rank r, the r-th of `out` comes from it. */
+TUTTI_API int tutti_alltoall(const void* in, void* out, size_t count, tutti_type type, tutti_comm* comm);
 /* Returns after all ranks have called it. */
 TUTTI_API int tutti_barrier(tutti_comm* comm);
 
@@ -361,6 +365,8 @@ TUTTI_API int tutti_ireduce_scatter(const void* in, void* out, size_t count, tut
                                     tutti_comm* comm, tutti_request** request);
 TUTTI_API int tutti_iallgather(const void* in, void* out, size_t count, tutti_type type, tutti_comm* comm,
                                tutti_request** request);
+TUTTI_API int tutti_ialltoall(const void* in, void* out, size_t count, tutti_type type, tutti_comm* comm,
+                              tutti_request** request);
 TUTTI_API int tutti_ibarrier(tutti_comm* comm, tutti_request** request);
 
 /* Persistent forms prepare a request once; tutti_start starts it, wait or test complete it (it then stays
@@ -376,6 +382,8 @@ TUTTI_API int tutti_reduce_scatter_init(const void* in, void* out, size_t count,
                                         tutti_comm* comm, tutti_request** request);
 TUTTI_API int tutti_allgather_init(const void* in, void* out, size_t count, tutti_type type, tutti_comm* comm,
                                    tutti_request** request);
+TUTTI_API int tutti_alltoall_init(const void* in, void* out, size_t count, tutti_type type, tutti_comm* comm,
+                                  tutti_request** request);
 TUTTI_API int tutti_barrier_init(tutti_comm* comm, tutti_request** request);
 TUTTI_API int tutti_start(tutti_request* request);
 

@@ -185,6 +185,14 @@ class Communicator {
   template <OutputBuffer InOut>
   void allgather(InOut&& inout);
 
+  // The r-th of `size` equal blocks of `in` goes to rank r, the r-th block of `out` comes from it.
+  template <InputBuffer In, OutputBuffer Out>
+  requires SameElements<In, Out>
+  void alltoall(In&& in, Out&& out);
+  // In place: from a copy, which is made at each call.
+  template <OutputBuffer InOut>
+  void alltoall(InOut&& inout);
+
   // Returns after all ranks have entered it.
   void barrier() { detail::check(tutti_barrier(handle_)); }
 
@@ -209,6 +217,10 @@ class Communicator {
   requires SameElements<In, Out> Request iallgather(In&& in, Out&& out);
   template <LastingOutput InOut>
   Request iallgather(InOut&& inout);
+  template <LastingInput In, LastingOutput Out>
+  requires SameElements<In, Out> Request ialltoall(In&& in, Out&& out);
+  template <LastingOutput InOut>
+  Request ialltoall(InOut&& inout);
   Request ibarrier();
 
   // ---- persistent ------------------------------------------------------------------------------------
@@ -233,6 +245,10 @@ class Communicator {
   requires SameElements<In, Out> PersistentRequest allgather_init(In&& in, Out&& out);
   template <LastingOutput InOut>
   PersistentRequest allgather_init(InOut&& inout);
+  template <LastingInput In, LastingOutput Out>
+  requires SameElements<In, Out> PersistentRequest alltoall_init(In&& in, Out&& out);
+  template <LastingOutput InOut>
+  PersistentRequest alltoall_init(InOut&& inout);
   PersistentRequest barrier_init();
 
  private:

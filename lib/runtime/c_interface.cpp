@@ -308,6 +308,9 @@ TUTTI_API int tutti_reduce_scatter(const void* in, void* out, size_t count, tutt
 TUTTI_API int tutti_allgather(const void* in, void* out, size_t count, tutti_type type, tutti_comm* comm) {
   return run(make_call(Kind::allgather, count, type, TUTTI_SUM, 0), in, out, comm);
 }
+TUTTI_API int tutti_alltoall(const void* in, void* out, size_t count, tutti_type type, tutti_comm* comm) {
+  return run(make_call(Kind::alltoall, count, type, TUTTI_SUM, 0), in, out, comm);
+}
 TUTTI_API int tutti_barrier(tutti_comm* comm) {
   return run(make_call(Kind::barrier, 0, TUTTI_INT8, TUTTI_SUM, 0), nullptr, nullptr, comm);
 }
@@ -369,6 +372,10 @@ TUTTI_API int tutti_iallgather(const void* in, void* out, size_t count, tutti_ty
                                tutti_request** request) {
   return begin(make_call(Kind::allgather, count, type, TUTTI_SUM, 0), in, out, comm, request);
 }
+TUTTI_API int tutti_ialltoall(const void* in, void* out, size_t count, tutti_type type, tutti_comm* comm,
+                              tutti_request** request) {
+  return begin(make_call(Kind::alltoall, count, type, TUTTI_SUM, 0), in, out, comm, request);
+}
 TUTTI_API int tutti_ibarrier(tutti_comm* comm, tutti_request** request) {
   return begin(make_call(Kind::barrier, 0, TUTTI_INT8, TUTTI_SUM, 0), nullptr, nullptr, comm, request);
 }
@@ -392,6 +399,10 @@ TUTTI_API int tutti_reduce_scatter_init(const void* in, void* out, size_t count,
 TUTTI_API int tutti_allgather_init(const void* in, void* out, size_t count, tutti_type type, tutti_comm* comm,
                                    tutti_request** request) {
   return prepare(make_call(Kind::allgather, count, type, TUTTI_SUM, 0), in, out, comm, request);
+}
+TUTTI_API int tutti_alltoall_init(const void* in, void* out, size_t count, tutti_type type, tutti_comm* comm,
+                                  tutti_request** request) {
+  return prepare(make_call(Kind::alltoall, count, type, TUTTI_SUM, 0), in, out, comm, request);
 }
 TUTTI_API int tutti_barrier_init(tutti_comm* comm, tutti_request** request) {
   return prepare(make_call(Kind::barrier, 0, TUTTI_INT8, TUTTI_SUM, 0), nullptr, nullptr, comm, request);

@@ -113,8 +113,9 @@ void Communicator::check_buffer(const Call& call, const void* input, const void*
   if (call.count == 0 || call.kind == Kind::barrier) return;
   const std::uint64_t block = call.count * type_size(call.type);
   const auto parts = static_cast<std::uint64_t>(size_);
-  const std::uint64_t input_bytes = block * (call.kind == Kind::reduce_scatter ? parts : 1);
-  const std::uint64_t output_bytes = block * (call.kind == Kind::allgather ? parts : 1);
+  const std::uint64_t input_bytes =
+      block * (call.kind == Kind::reduce_scatter || call.kind == Kind::alltoall ? parts : 1);
+  const std::uint64_t output_bytes = block * (call.kind == Kind::allgather || call.kind == Kind::alltoall ? parts : 1);
   const bool output_here = call.kind != Kind::reduce || call.root == rank_;
   if (input == nullptr && call.kind != Kind::broadcast)
     throw error(TUTTI_ERROR_ARGUMENT, "{}: the input buffer is null, {} bytes are to be read from it",
@@ -239,7 +240,8 @@ inline void Communicator::learn_news() {
 // The plan and the memory of a call; gives back where the plan's output begins.
 void* Communicator::look_up(const Call& call, const void* input, void* output, Started& started) {
   const bool has_output = call.kind != Kind::reduce || call.root == rank_;
-  const bool in_place = call.kind == Kind::broadcast || call.kind == Kind::barrier || (has_output && input == output);
+  const bool one_buffer = call.kind == Kind::broadcast || call.kind == Kind::barrier || (has_output && input == output);
+  const bool in_place = one_buffer && runs_in_place(call.kind);
   started.entry = &plan_for(call, in_place);
   const Plan& plan = *started.entry->plan;
   if (in_place && call.kind == Kind::reduce_scatter && plan.output_shift) {  // encoded, there is no such shift
@@ -262,12 +264,22 @@ void* Communicator::look_up(const Call& call, const void* input, void* output, S
   if (started.device != nullptr && plan.encoding)
     throw error(TUTTI_ERROR_UNSUPPORTED, "{}: its passes run on the host; copy the buffers from the memory of {}",
                 describe(call), started.device->name());
+  if (started.device != nullptr && one_buffer && !runs_in_place(call.kind) && call.count > 0)
+    throw error(TUTTI_ERROR_UNSUPPORTED, "{} in place: the memory of {} has no room for a copy; give it two buffers",
+                kind_name(call.kind), started.device->name());
   return output;
 }
 
 // Begins what has been looked up, and goes on with it so many times; true if it is complete then.
 inline bool Communicator::launch(const Call& call, std::span<const void* const> inputs, void* output, Started& started,
                                  int tries) {
+  const void* input = call.kind == Kind::broadcast ? output : inputs.front();
+  if (input == output && call.count > 0 && !runs_in_place(call.kind)) [[unlikely]] {
+    const std::size_t bytes = started.entry->plan->result_bytes;
+    started.copied = std::make_unique_for_overwrite<std::byte[]>(bytes);
+    std::memcpy(started.copied.get(), input, bytes);
+    input = started.copied.get();
+  }
   started.execution = idle_execution(*started.entry);
   Execution& execution = *started.execution;
   started.running = {&execution, this, false, nullptr, nullptr};
@@ -286,7 +298,7 @@ inline bool Communicator::launch(const Call& call, std::span<const void* const> 
     if (inputs.size() > 1)
       execution.start(inputs, output, sequence_);
     else
-      execution.start(call.kind == Kind::broadcast ? output : inputs.front(), output, sequence_, started.device);
+      execution.start(input, output, sequence_, started.device);
     bool complete = execution.advance();
     while (!complete && --tries > 0) complete = execution.advance();
     return complete && execution.misfit().peer < 0;

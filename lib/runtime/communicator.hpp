@@ -63,7 +63,8 @@ class Communicator {
     void* move_from = nullptr;  // reduce-scatter in place: where the result lies,
     void* move_to = nullptr;    // and where the caller wants it
     std::size_t move_bytes = 0;
-    std::uint64_t progress_seen = 0;  // by test(), and since when
+    std::unique_ptr<std::byte[]> copied;  // alltoall in place: the input
+    std::uint64_t progress_seen = 0;      // by test(), and since when
     std::chrono::steady_clock::time_point progress_since{};
   };
   void start(const Call& call, const void* input, void* output, Started& started);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "error.hpp"
 
@@ -48,7 +49,7 @@ class Binder {
  private:
   // Scratch first, then each aside area in the order of its message's bytes.
   void place_asides() {
-    std::uint64_t at = schedule_.uses_scratch ? layout_.compact_bytes({0, schedule_.blocks}) : 0;
+    std::uint64_t at = schedule_.uses_scratch ? place_scratch() : 0;
     program_.aside_offsets.assign(static_cast<std::size_t>(schedule_.aside_areas), 0);
     for (const Step& step : schedule_.steps)
       for (const Part& part : schedule_.parts_of(step)) {
@@ -65,14 +66,26 @@ class Binder {
     program_.scratch_bytes = at;
   }
 
+  // The bytes of the scratch. Of the blocks of an alltoall a rank meets few, and those alone get room in it.
+  std::uint64_t place_scratch() {
+    if (request_.call.kind != Kind::alltoall) return layout_.compact_bytes({0, schedule_.blocks});
+    for (const Part& part : schedule_.parts)
+      for (std::int64_t block = part.blocks.begin; block < part.blocks.end; ++block)
+        if (part.to.space == Space::scratch) scratch_starts_.emplace(block, 0);
+    std::uint64_t at = 0;
+    for (auto& [block, start] : scratch_starts_)
+      start = std::exchange(at, at + layout_.compact_bytes({block, block + 1}));
+    return at;
+  }
+
   Location locate(Place place, std::int64_t block, std::uint64_t caller_offset, std::uint64_t compact_offset) {
     switch (place.space) {
       case Space::input:
         return {base_input, caller_offset};
-      case Space::output:
-        return {base_output, caller_offset};
+      case Space::output:  // of an alltoall: the block from a rank lies at that rank's place
+        return {base_output, is_alltoall() ? layout_.caller_offset(block / request_.size) : caller_offset};
       case Space::scratch:
-        return {base_scratch, compact_offset};
+        return {base_scratch, is_alltoall() ? scratch_starts_.at(block) : compact_offset};
       case Space::aside:
         break;
     }
@@ -101,7 +114,7 @@ class Binder {
   }
 
   void add_part(const Step& step, const Part& part, int index, PlanStep& out) {
-    layout_.runs(part.blocks, [&](std::int64_t block, std::uint64_t caller, std::uint64_t bytes) {
+    const auto add_run = [&](std::int64_t block, std::uint64_t caller, std::uint64_t bytes) {
       const std::uint64_t compact = layout_.compact_offset(block);
       Run run{{}, {}, bytes};
       if (step.kind != StepKind::recv && step.kind != StepKind::fold)
@@ -116,7 +129,11 @@ class Binder {
         return;
       }
       program_.runs.push_back(run);
-    });
+    };
+    if (!is_alltoall()) return layout_.runs(part.blocks, add_run);
+    // Neighbours in the input are none elsewhere.
+    for (std::int64_t block = part.blocks.begin; block < part.blocks.end; ++block)
+      layout_.runs({block, block + 1}, add_run);
   }
 
   static bool joins(StepKind kind, const Run& a, const Run& b) {
@@ -127,6 +144,7 @@ class Binder {
   }
 
   std::uint64_t element() const { return request_.element_bytes; }
+  bool is_alltoall() const { return request_.call.kind == Kind::alltoall; }
 
   int real_rank(int position) const {
     const bool rooted = request_.call.kind == Kind::broadcast || request_.call.kind == Kind::reduce;
@@ -245,6 +263,7 @@ class Binder {
   const PlanRequest& request_;
   Program program_;
   std::map<std::int32_t, std::map<std::int64_t, std::uint64_t>> aside_starts_;  // area -> first block -> offset
+  std::map<std::int64_t, std::uint64_t> scratch_starts_;                        // of an alltoall: block -> offset
 };
 
 }  // namespace
@@ -415,10 +434,12 @@ std::unique_ptr<Plan> make_plan(const PlanRequest& request, std::shared_ptr<cons
   const std::uint64_t rest = call.count - (plan->windows - 1) * window;
 
   const bool root_here = call.kind != Kind::reduce || call.root == request.rank;
-  plan->result_bytes = root_here ? vector_bytes * (call.kind == Kind::allgather ? ranks : 1) : 0;
+  const bool gathers = call.kind == Kind::allgather || call.kind == Kind::alltoall;
+  plan->result_bytes = root_here ? vector_bytes * (gathers ? ranks : 1) : 0;
   plan->block_bytes = is_sliced(call.kind) ? vector_bytes : 0;
   const std::uint64_t own = static_cast<std::uint64_t>(request.rank) * plan->block_bytes;
   if (call.kind == Kind::allgather) plan->input_shift = own;
+  if (call.kind == Kind::alltoall) plan->input_shift = own * ranks;
   if (call.kind == Kind::reduce_scatter) plan->output_shift = own;
 
   auto bind = [&](std::uint64_t elements) {

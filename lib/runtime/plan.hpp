@@ -118,7 +118,7 @@ struct Plan {
   std::uint64_t input_shift = 0;    // subtracted from the caller's input: blocks are counted from the vector's start
   std::uint64_t output_shift = 0;
   std::uint64_t result_bytes = 0;  // of this rank's output; 0 where it has none
-  std::uint64_t block_bytes = 0;   // reduce-scatter and allgather: one rank's block
+  std::uint64_t block_bytes = 0;   // reduce-scatter, allgather and alltoall: one rank's block
 
   std::unique_ptr<const Encoding> encoding;  // null: dense, the stage works on the caller's buffers
   std::uint64_t window_elements = 0;         // encoded: of the caller, in each window but the last
@@ -140,6 +140,7 @@ class BlockLayout {
   template <class Visit>
   void runs(Interval blocks, Visit visit) const;
   std::uint64_t compact_offset(std::int64_t block) const;  // in scratch
+  std::uint64_t caller_offset(std::int64_t block) const { return static_cast<std::uint64_t>(block) * stride_; }
   std::uint64_t compact_bytes(Interval blocks) const {
     return compact_offset(blocks.end) - compact_offset(blocks.begin);
   }
@@ -158,7 +159,7 @@ struct PlanRequest {
   std::uint64_t max_message = 0;  // of the transport; 0: any
   std::uint64_t inline_bytes = 0;
   Choice choice;
-  ShapePtr shape = nullptr;  // of the ranks, which a hierarchy needs
+  ShapePtr shape = nullptr;         // of the ranks, which a hierarchy needs
   std::uint32_t element_bytes = 1;  // of what travels
 };
 
@@ -181,6 +182,5 @@ Program bind_window(const Schedule& schedule, const BlockLayout& layout, const P
                     std::uint64_t result_bytes);
 void check_messages(const PlanRequest& request, const Program& program, const std::string& algorithm);
 std::uint32_t hash(const Call& call);
-inline bool is_sliced(Kind kind) { return kind == Kind::reduce_scatter || kind == Kind::allgather; }
 
 }  // namespace tutti

@@ -40,7 +40,7 @@ Plan shape_of(const Question& question, const Hierarchy& hierarchy) {
   Plan plan;
   plan.bytes = static_cast<std::int64_t>(bytes_of(question));
   plan.most_window = static_cast<std::int64_t>(question.most_window);
-  plan.sliced = question.kind == Kind::reduce_scatter || question.kind == Kind::allgather;
+  plan.sliced = is_sliced(question.kind);
   plan.blocks = blocks_of(hierarchy);
   return plan;
 }

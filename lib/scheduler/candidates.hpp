@@ -16,7 +16,8 @@ namespace tutti {
 // One call, as far as the choice depends on it. Equal on all ranks.
 struct Question {
   Kind kind = Kind::allreduce;
-  std::uint64_t count = 0;  // elements of the whole vector; for reduce-scatter and allgather of all blocks together
+  std::uint64_t count =
+      0;  // elements of the whole vector; for reduce-scatter, allgather and alltoall of all blocks together
   std::uint32_t element_bytes = 1;
   int size = 1;                   // ranks
   bool ordered = false;           // the operation does not commute

@@ -10,8 +10,8 @@
 namespace tutti {
 namespace {
 
-constexpr Kind kinds[] = {Kind::allreduce,      Kind::broadcast, Kind::reduce,
-                          Kind::reduce_scatter, Kind::allgather, Kind::barrier};
+constexpr Kind kinds[] = {Kind::allreduce, Kind::broadcast, Kind::reduce,  Kind::reduce_scatter,
+                          Kind::allgather, Kind::barrier,   Kind::alltoall};
 
 bool is_blank(char letter) { return letter == ' ' || letter == '\t' || letter == '\n'; }
 

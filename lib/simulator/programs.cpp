@@ -76,9 +76,10 @@ struct Programs::Layout {
                             group.window_bytes == 0 ? group.bytes : group.window_bytes);
     windows = static_cast<std::int64_t>(cutting.windows);
     const auto stride = static_cast<std::int64_t>(cutting.stride_bytes);
-    const bool sliced = question.kind == Kind::reduce_scatter || question.kind == Kind::allgather;
+    const bool sliced = is_sliced(question.kind);
     const auto bytes = static_cast<std::int64_t>(group.bytes);
-    const std::int64_t whole = sliced ? bytes / collective.blocks + (bytes % collective.blocks != 0) : bytes;
+    const std::int64_t slices = question.kind == Kind::alltoall ? group.key.size : collective.blocks;
+    const std::int64_t whole = sliced ? bytes / slices + (bytes % slices != 0) : bytes;
     const auto cut_up = [&](std::int64_t part) {
       return sliced ? Cutting::of_slices(part, collective.blocks) : Cutting::of_vector(part, collective.blocks);
     };

@@ -240,7 +240,9 @@ void data_fill(const struct perf_request* request, const struct buffers* buffers
   if (is(request->collective, "barrier")) return;
   struct values v = values_of(request, size);
   size_t bytes = data_type_bytes(request->type);
-  int blocks = is(request->collective, "reduce-scatter") || is(request->collective, "allgather") ? size : 1;
+  int sliced = is(request->collective, "reduce-scatter") || is(request->collective, "allgather") ||
+               is(request->collective, "alltoall");
+  int blocks = sliced ? size : 1;
   uint64_t whole = request->count * (uint64_t)blocks;
   memset(buffers->out, 0x55, whole * bytes);
   if (is(request->collective, "broadcast")) {
@@ -260,9 +262,11 @@ int data_check(const struct perf_request* request, const struct buffers* buffers
   const char* out = buffers->out;
   if (is(request->collective, "broadcast"))
     return check(request, &v, out, request->root, 0, request->count, text, room);
-  if (is(request->collective, "allgather")) {
+  if (is(request->collective, "allgather") || is(request->collective, "alltoall")) {
+    uint64_t first = is(request->collective, "alltoall") ? (uint64_t)rank * request->count : 0;
     for (int source = 0; source < size; ++source)
-      if (!check(request, &v, out + (uint64_t)source * request->count * bytes, source, 0, request->count, text, room))
+      if (!check(request, &v, out + (uint64_t)source * request->count * bytes, source, first, request->count, text,
+                 room))
         return 0;
     return 1;
   }

@@ -166,13 +166,20 @@ static void allgather(struct library* l, MPI_Request* request) {
     MPI_Allgather(l->in, l->count, l->type, l->out, l->count, l->type, MPI_COMM_WORLD);
 }
 
+static void alltoall(struct library* l, MPI_Request* request) {
+  if (request)
+    MPI_Ialltoall(l->in, l->count, l->type, l->out, l->count, l->type, MPI_COMM_WORLD, request);
+  else
+    MPI_Alltoall(l->in, l->count, l->type, l->out, l->count, l->type, MPI_COMM_WORLD);
+}
+
 int library_prepare(struct library* library, const struct perf_request* request, const struct buffers* buffers,
                     char* text, size_t room) {
   const struct {
     const char* name;
     void (*call)(struct library*, MPI_Request*);
-  } calls[] = {{"allreduce", allreduce}, {"broadcast", broadcast},           {"barrier", barrier},
-               {"reduce", reduce},       {"reduce-scatter", reduce_scatter}, {"allgather", allgather}};
+  } calls[] = {{"allreduce", allreduce},           {"broadcast", broadcast}, {"barrier", barrier},  {"reduce", reduce},
+               {"reduce-scatter", reduce_scatter}, {"allgather", allgather}, {"alltoall", alltoall}};
   library->call = NULL;
   for (size_t i = 0; i < sizeof calls / sizeof calls[0]; ++i)
     if (strcmp(calls[i].name, request->collective) == 0) library->call = calls[i].call;

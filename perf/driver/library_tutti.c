@@ -86,6 +86,11 @@ static int allgather(struct library* l, tutti_request** request) {
                  : tutti_allgather(l->in, l->out, l->count, l->type, l->comm);
 }
 
+static int alltoall(struct library* l, tutti_request** request) {
+  return request ? tutti_ialltoall(l->in, l->out, l->count, l->type, l->comm, request)
+                 : tutti_alltoall(l->in, l->out, l->count, l->type, l->comm);
+}
+
 /* The whole of what training pays: selection, residual, sum, result. */
 static int topk_allreduce(struct library* l, tutti_request** request) {
   (void)request;
@@ -191,6 +196,7 @@ int library_prepare(struct library* library, const struct perf_request* request,
                {"reduce", reduce},
                {"reduce-scatter", reduce_scatter},
                {"allgather", allgather},
+               {"alltoall", alltoall},
                {"topk-allreduce", topk_allreduce},
                {"quantised-allreduce", quantised_allreduce},
                {"reproducible-allreduce", reproducible_allreduce}};

@@ -59,7 +59,7 @@ struct perf_request {
   uint32_t samples;
   uint32_t warm_up;
   uint32_t seed;
-  uint64_t count; /* elements as the collective counts them: of one rank's block for reduce-scatter and allgather */
+  uint64_t count; /* elements as the collective counts them: of one block, where the vector has one for each rank */
   uint64_t compute_ns;
   uint64_t turn; /* how many requests this job has had: common starts are counted anew in each */
   char collective[PERF_NAME_ROOM];

@@ -85,6 +85,9 @@ int start_call(const Case& c, const Shape& shape, const Buffers& at, Rank& rank,
     case Kind::allgather:
       if (!request) return tutti_allgather(at.in, at.out, count, c.type, comm);
       return (persistent ? tutti_allgather_init : tutti_iallgather)(at.in, at.out, count, c.type, comm, request);
+    case Kind::alltoall:
+      if (!request) return tutti_alltoall(at.in, at.out, count, c.type, comm);
+      return (persistent ? tutti_alltoall_init : tutti_ialltoall)(at.in, at.out, count, c.type, comm, request);
     case Kind::barrier:
       if (!request) return tutti_barrier(comm);
       return (persistent ? tutti_barrier_init : tutti_ibarrier)(comm, request);
@@ -134,6 +137,10 @@ class Trial {
       for (std::size_t other = 0; other < patterns_.size(); ++other)
         compare(result + other * block * element, block * element, patterns_[other], 0, element,
                 fmt::format("the block of rank {}", other));
+    if (kind_ == Kind::alltoall)
+      for (std::size_t other = 0; other < patterns_.size(); ++other)
+        compare(result + other * block * element, block * element, patterns_[other], own_ * block * element, element,
+                fmt::format("the block from rank {}", other));
     if (combines(kind_) && has_result_) check_combined(result);
     if (kind_ == Kind::reduce_scatter && shared_)
       for (std::size_t other = 1; other < patterns_.size(); ++other)

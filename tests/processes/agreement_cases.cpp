@@ -267,7 +267,7 @@ class Slice {
 
 bool combines(Kind kind) { return kind == Kind::allreduce || kind == Kind::reduce || kind == Kind::reduce_scatter; }
 bool rooted(Kind kind) { return kind == Kind::broadcast || kind == Kind::reduce; }
-bool sliced(Kind kind) { return kind == Kind::reduce_scatter || kind == Kind::allgather; }
+bool sliced(Kind kind) { return is_sliced(kind); }
 
 std::string setting(const Case& c) {
   std::string inside;

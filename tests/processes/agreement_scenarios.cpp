@@ -23,14 +23,14 @@ class Piece {
     call(tutti_comm_rank(comm, &rank_), "tutti_comm_rank");
     call(tutti_comm_size(comm, &size_), "tutti_comm_size");
     std::mt19937_64 random(seed);
-    kind_ = static_cast<Kind>(random() % 6);
+    kind_ = static_cast<Kind>(random() % 7);
     constexpr std::size_t counts[] = {0, 1, 5, 300, 3000, 40000};
     count_ = counts[random() % std::size(counts)];
     root_ = static_cast<int>(random() % static_cast<std::uint64_t>(size_));
     salt_ = static_cast<std::int64_t>(random() % 1000);
     const auto ranks = static_cast<std::size_t>(size_);
-    in_.resize(count_ * (kind_ == Kind::reduce_scatter ? ranks : 1));
-    out_.resize(count_ * (kind_ == Kind::allgather ? ranks : 1));
+    in_.resize(count_ * (kind_ == Kind::reduce_scatter || kind_ == Kind::alltoall ? ranks : 1));
+    out_.resize(count_ * (kind_ == Kind::allgather || kind_ == Kind::alltoall ? ranks : 1));
   }
 
   void fill() {
@@ -65,6 +65,8 @@ class Piece {
                     "reduce_scatter_init");
       case Kind::allgather:
         return call(tutti_allgather_init(in(), out(), count_, TUTTI_INT64, comm_, request), "allgather_init");
+      case Kind::alltoall:
+        return call(tutti_alltoall_init(in(), out(), count_, TUTTI_INT64, comm_, request), "alltoall_init");
       case Kind::barrier:
         return call(tutti_barrier_init(comm_, request), "barrier_init");
     }
@@ -80,6 +82,9 @@ class Piece {
           break;
         case Kind::allgather:
           right = value(static_cast<int>(i / count_), i % count_);
+          break;
+        case Kind::alltoall:
+          right = value(static_cast<int>(i / count_), static_cast<std::size_t>(rank_) * count_ + i % count_);
           break;
         case Kind::reduce:
           right = rank_ == root_ ? sum(i) : -1;
@@ -109,6 +114,8 @@ class Piece {
         return tutti_ireduce_scatter(in(), out(), count_, TUTTI_INT64, TUTTI_SUM, comm_, request);
       case Kind::allgather:
         return tutti_iallgather(in(), out(), count_, TUTTI_INT64, comm_, request);
+      case Kind::alltoall:
+        return tutti_ialltoall(in(), out(), count_, TUTTI_INT64, comm_, request);
       default:
         return tutti_ibarrier(comm_, request);
     }

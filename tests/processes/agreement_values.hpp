@@ -18,8 +18,9 @@ struct Shape {
   explicit Shape(const Case& c) : element(type_size(c.type)) {
     const auto size = static_cast<std::size_t>(c.size);
     block = sliced(c.algorithm->kind) && c.count > 1000 ? (c.count + size - 1) / size : c.count;
-    in = c.algorithm->kind == Kind::barrier ? 0 : block * (c.algorithm->kind == Kind::reduce_scatter ? size : 1);
-    out = c.algorithm->kind == Kind::barrier ? 0 : block * (c.algorithm->kind == Kind::allgather ? size : 1);
+    const Kind kind = c.algorithm->kind;
+    in = kind == Kind::barrier ? 0 : block * (kind == Kind::reduce_scatter || kind == Kind::alltoall ? size : 1);
+    out = kind == Kind::barrier ? 0 : block * (kind == Kind::allgather || kind == Kind::alltoall ? size : 1);
     period = std::min(in, pattern_elements);
   }
   std::size_t element;  // bytes

@@ -73,6 +73,25 @@ static void blocking_collectives_give_their_results(tutti_comm* comm) {
   EXPECT(tutti_allgather(out, out, count, TUTTI_FLOAT64, comm) == TUTTI_OK);
   for (int i = 0; i < size * count; ++i) EXPECT(out[i] == 1000 * (i / count) + i % count);
 
+  for (int i = 0; i < size * count; ++i) in[i] = 1000 * rank + i;
+  EXPECT(tutti_alltoall(in, out, count, TUTTI_FLOAT64, comm) == TUTTI_OK);
+  for (int i = 0; i < size * count; ++i) EXPECT(out[i] == 1000 * (i / count) + rank * count + i % count);
+  EXPECT(tutti_alltoall(in, in, count, TUTTI_FLOAT64, comm) == TUTTI_OK);
+  for (int i = 0; i < size * count; ++i) EXPECT(in[i] == out[i]);
+  tutti_request* request = NULL;
+  for (int i = 0; i < size * count; ++i) in[i] = 2000 * rank + i;
+  EXPECT(tutti_ialltoall(in, out, count, TUTTI_FLOAT64, comm, &request) == TUTTI_OK);
+  EXPECT(tutti_wait(request) == TUTTI_OK);
+  for (int i = 0; i < size * count; ++i) EXPECT(out[i] == 2000 * (i / count) + rank * count + i % count);
+  EXPECT(tutti_alltoall_init(in, out, count, TUTTI_FLOAT64, comm, &request) == TUTTI_OK);
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < size * count; ++i) in[i] = 3000 * rank + i + round;
+    EXPECT(tutti_start(request) == TUTTI_OK);
+    EXPECT(tutti_wait(request) == TUTTI_OK);
+    for (int i = 0; i < size * count; ++i) EXPECT(out[i] == 3000 * (i / count) + rank * count + i % count + round);
+  }
+  EXPECT(tutti_request_free(request) == TUTTI_OK);
+
   EXPECT(tutti_barrier(comm) == TUTTI_OK);
 }
 
@@ -108,6 +127,7 @@ static void count_zero_is_allowed_with_null_buffers(tutti_comm* comm) {
   EXPECT(tutti_reduce(NULL, NULL, 0, TUTTI_INT32, TUTTI_SUM, 0, comm) == TUTTI_OK);
   EXPECT(tutti_reduce_scatter(NULL, NULL, 0, TUTTI_INT32, TUTTI_SUM, comm) == TUTTI_OK);
   EXPECT(tutti_allgather(NULL, NULL, 0, TUTTI_INT32, comm) == TUTTI_OK);
+  EXPECT(tutti_alltoall(NULL, NULL, 0, TUTTI_INT32, comm) == TUTTI_OK);
 }
 
 static void operations_combine_as_documented(tutti_comm* comm) {

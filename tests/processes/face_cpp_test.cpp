@@ -162,6 +162,30 @@ void blocking_collectives_take_any_contiguous_range(tutti::Communicator& comm) {
   std::ranges::copy(block, blocks.begin() + static_cast<std::ptrdiff_t>(rank * count));
   comm.allgather(blocks);
   EXPECT(blocks == gathered);
+
+  const auto mine = ramp<std::int64_t>(count * ranks, comm.rank());
+  std::vector<std::int64_t> exchanged(count * ranks), again(mine), apart(count * ranks), later(mine);
+  comm.alltoall(mine, exchanged);
+  for (std::size_t from = 0; from < ranks; ++from)
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto theirs = ramp<std::int64_t>(count * ranks, static_cast<int>(from));
+      EXPECT(exchanged[from * count + i] == theirs[rank * count + i]);
+    }
+  comm.alltoall(again);
+  EXPECT(again == exchanged);
+  comm.ialltoall(mine, apart).wait();
+  EXPECT(apart == exchanged);
+  comm.ialltoall(later).wait();
+  EXPECT(later == exchanged);
+  std::ranges::fill(apart, 0);
+  std::ranges::copy(mine, later.begin());
+  auto prepared = comm.alltoall_init(mine, apart);
+  auto in_place = comm.alltoall_init(later);
+  prepared.start();
+  in_place.start();
+  prepared.wait();
+  in_place.wait();
+  EXPECT(apart == exchanged && later == exchanged);
   comm.barrier();
 }
 

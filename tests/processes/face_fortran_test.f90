@@ -107,6 +107,7 @@ program face_fortran_test
   call names_and_sizes_are_as_documented()
   call arrays_of_each_type_and_rank_travel()
   call every_collective_gives_its_result()
+  call an_alltoall_brings_everybody_his_blocks()
   call nonblocking_collectives_fly_together()
   call persistent_requests_start_again()
   call buffers_carry_types_that_fortran_lacks()
@@ -196,7 +197,31 @@ contains
     long(rank * n + 1:(rank + 1) * n) = own
     call tutti_allgather(long, world)
     call expect(all(nint(long) == nint([(total(i), i=1, n * ranks)])), 'an allgather in place')
+
     call tutti_barrier(world)
+  end subroutine
+
+  subroutine an_alltoall_brings_everybody_his_blocks()
+    real(real64), target, asynchronous :: long(n * ranks), received(n * ranks)
+    integer :: expected(n * ranks), i, j
+    type(tutti_request) :: request
+    long = [(rank * 1000 + i, i=1, n * ranks)]
+    call tutti_alltoall(long, received, world)
+    expected = [((i * 1000 + rank * n + j, j=1, n), i=0, ranks - 1)]
+    call expect(all(nint(received) == expected), 'an alltoall')
+    call tutti_alltoall(long, world)
+    call expect(all(nint(long) == expected), 'an alltoall in place')
+    long = [(rank * 1000 + i, i=1, n * ranks)]
+    received = 0
+    call tutti_ialltoall(long, received, world, request)
+    call tutti_wait(request)
+    call expect(all(nint(received) == expected), 'a nonblocking alltoall')
+    received = 0
+    call tutti_alltoall_init(long, received, world, request)
+    call tutti_start(request)
+    call tutti_wait(request)
+    call expect(all(nint(received) == expected), 'a persistent alltoall')
+    call tutti_request_free(request)
   end subroutine
 
   subroutine check_results(sums, sent, reduced, own, gathered, round, what)

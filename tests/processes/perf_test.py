@@ -67,7 +67,7 @@ class Folder(unittest.TestCase):
 
 class Ours(Folder):
     def test_every_collective_is_measured_and_correct(self):
-        for collective in ("allreduce", "broadcast", "reduce", "reduce-scatter", "allgather", "barrier"):
+        for collective in ("allreduce", "broadcast", "reduce", "reduce-scatter", "allgather", "alltoall", "barrier"):
             with self.subTest(collective):
                 sizes = [] if collective == "barrier" else ["--bytes", "48,100K"]
                 results = self.measure(collective, "-n", "2", *sizes)

@@ -27,13 +27,13 @@ bool one_of(std::string_view name, std::initializer_list<std::string_view> names
 // Everybody does the same, so the busiest rank is any rank.
 bool is_symmetric(const Algorithm& algorithm) {
   return algorithm.kind != Kind::broadcast && algorithm.kind != Kind::reduce &&
-         one_of(algorithm.name, {"ring", "circulant", "one-shot", "two-shot", "dissemination"});
+         one_of(algorithm.name, {"ring", "circulant", "one-shot", "two-shot", "dissemination", "direct", "bruck"});
 }
 
 // Where ways of different length lead to a rank, the longest one may be shorter than the rounds in which each rank has
 // its turn.
 bool has_exact_rounds(const Algorithm& algorithm) {
-  return one_of(algorithm.name, {"ring", "one-shot", "two-shot", "chain"}) && algorithm.kind != Kind::reduce;
+  return one_of(algorithm.name, {"ring", "one-shot", "two-shot", "chain", "direct"}) && algorithm.kind != Kind::reduce;
 }
 
 // What an algorithm says of its rounds, summed up.
@@ -83,7 +83,9 @@ void prove_statement(const ScheduleKey& key) {
   REQUIRE_NOTHROW(proof = prove(collective_of(key), schedules));
   // In rank order a root that is not position 0 may cost one message more.
   const bool moved = key.ordered && key.root != 0;
-  const Total said = stated(key, schedules[0].blocks), done = counted(schedules);
+  // The vector of an alltoall is that of one rank.
+  const std::int64_t blocks = algorithm.kind == Kind::alltoall ? key.size : schedules[0].blocks;
+  const Total said = stated(key, blocks), done = counted(schedules);
   const std::int64_t depth = algorithm.depth(key.size, key.parameter);
   CHECK(proof.rounds <= said.rounds + (moved ? 1 : 0));
   CHECK((proof.rounds == said.rounds || !has_exact_rounds(algorithm) || moved));
@@ -98,6 +100,7 @@ void prove_statement(const ScheduleKey& key) {
 
 void prove_size(const Algorithm& algorithm, std::int64_t parameter, int size) {
   for (bool in_place : {false, true}) {
+    if (in_place && !runs_in_place(algorithm.kind)) continue;
     prove_statement({&algorithm, parameter, size, 0, in_place, false, 0});
     if (algorithm.keeps_order) prove_statement({&algorithm, parameter, size, 0, in_place, true, 0});
   }
@@ -116,9 +119,11 @@ TEST_CASE("every algorithm is right on 1 to 64 ranks") {
 TEST_CASE("every algorithm is right on many ranks, powers of two, their neighbours and primes") {
   for (const Algorithm& algorithm : catalogue())
     for (int size : {100, 127, 255, 511, 1000, 1021, 1024}) {
-      const bool square = one_of(algorithm.name, {"ring", "one-shot", "two-shot", "scatter-allgather"});
+      const bool square = one_of(algorithm.name, {"ring", "one-shot", "two-shot", "scatter-allgather"}) ||
+                          algorithm.kind == Kind::alltoall;
       if ((square && size > 255) || (testing::sanitized && size > 100)) continue;
-      prove_statement({&algorithm, algorithm.parameter.fallback, size, 0, size % 2 == 0, algorithm.keeps_order, 0});
+      const bool in_place = size % 2 == 0 && runs_in_place(algorithm.kind);
+      prove_statement({&algorithm, algorithm.parameter.fallback, size, 0, in_place, algorithm.keeps_order, 0});
     }
 }
 

@@ -200,8 +200,10 @@ std::vector<ScheduleKey> variants(const Algorithm& algorithm, int size) {
   std::vector<ScheduleKey> keys;
   const std::int64_t parameter = algorithm.parameter.name == "k" ? 3 : algorithm.parameter.fallback;
   for (bool in_place : {false, true}) {
+    if (in_place && !runs_in_place(algorithm.kind)) continue;
     keys.push_back({&algorithm, parameter, size, 0, in_place, false, 0});
-    if (algorithm.keeps_order && algorithm.kind != Kind::broadcast && algorithm.kind != Kind::allgather)
+    if (algorithm.keeps_order && algorithm.kind != Kind::broadcast && algorithm.kind != Kind::allgather &&
+        algorithm.kind != Kind::alltoall)
       keys.push_back({&algorithm, parameter, size, 0, in_place, true, algorithm.kind == Kind::reduce ? 2 : 0});
   }
   return keys;

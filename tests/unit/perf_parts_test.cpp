@@ -76,7 +76,7 @@ TEST_CASE("sizes are shown in binary units") {
 
 TEST_CASE("bad options are refused, each with its reason") {
   CHECK(refusal(options_for("allreduce", 2)) == "accepted");
-  CHECK_THAT(refusal(options_for("alltoall", 2)), ContainsSubstring("alltoall"));
+  CHECK_THAT(refusal(options_for("alltoallv", 2)), ContainsSubstring("alltoallv"));
   CHECK_THAT(refusal(options_for("allreduce", 0)), ContainsSubstring("0 ranks"));
   CHECK_THAT(refusal(options_for("allreduce", 2, "6")), ContainsSubstring("6 B"));
   Options options = options_for("allreduce", 2);

@@ -11,8 +11,8 @@ using namespace tutti;
 
 namespace {
 
-constexpr Kind kinds[] = {Kind::allreduce,      Kind::broadcast, Kind::reduce,
-                          Kind::reduce_scatter, Kind::allgather, Kind::barrier};
+constexpr Kind kinds[] = {Kind::allreduce, Kind::broadcast, Kind::reduce,  Kind::reduce_scatter,
+                          Kind::allgather, Kind::barrier,   Kind::alltoall};
 constexpr int sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 16, 33, 64, 1000, 1 << 20};
 
 std::vector<std::uint64_t> counts() {
@@ -62,7 +62,7 @@ TEST_CASE("a vector is covered by its windows, and no window is empty") {
       for (std::uint64_t count : counts())
         for (std::uint64_t window : {std::uint64_t{64}, std::uint64_t{4096}, std::uint64_t{262144}, no_limit}) {
           // All ranks' blocks together are a multiple of the ranks.
-          const bool sliced = algorithm.kind == Kind::reduce_scatter || algorithm.kind == Kind::allgather;
+          const bool sliced = is_sliced(algorithm.kind);
           if (sliced) count -= count % static_cast<std::uint64_t>(size);
           const Question question{algorithm.kind, count, 4, size, false};
           const Cut piece = cut(question, algorithm, algorithm.parameter.fallback, window);

@@ -37,12 +37,15 @@ std::int64_t time_of(Kind kind, std::string_view name, int size, std::uint64_t b
   return outcome_of(group_of(find_algorithm(kind, name), size, bytes), network, settings).time_ps;
 }
 
-bool is_sliced(Kind kind) { return kind == Kind::reduce_scatter || kind == Kind::allgather; }
-
 std::vector<Schedule> schedules_of(ScheduleKey key) {
   std::vector<Schedule> schedules;
   for (key.position = 0; key.position < key.size; ++key.position) schedules.push_back(build_schedule(key));
   return schedules;
+}
+
+// Of the vector whose bytes a group states: an alltoall's is that of one rank.
+std::int64_t blocks_of(const Group& group, const std::vector<Schedule>& schedules) {
+  return group.key.algorithm->kind == Kind::alltoall ? group.key.size : schedules[0].blocks;
 }
 
 // The bytes of each window, found without the scheduler's cut.
@@ -153,7 +156,7 @@ TEST_CASE("the second opinion says the same, for any algorithm, network, window 
       const int size = 1 + static_cast<int>(below(13));
       if (!algorithm.refuses(size, algorithm.parameter.fallback).empty()) continue;
       Group group = group_of(algorithm, size, random() % 20000);
-      group.key.in_place = below(2) == 0;
+      group.key.in_place = below(2) == 0 && runs_in_place(algorithm.kind);
       if (below(2) == 0) group.window_bytes = 64 + random() % 8000;
       group.in_flight = 1 + static_cast<int>(below(4));
       PlainNetwork plain{1000 * (1 + below(5000)),
@@ -168,7 +171,7 @@ TEST_CASE("the second opinion says the same, for any algorithm, network, window 
       settings.combine_ps_per_byte = static_cast<double>(combine);
       settings.copy_ps_per_byte = static_cast<double>(copy);
       const std::vector<Schedule> schedules = schedules_of(group.key);
-      const std::vector<std::int64_t> windows = windows_of(group, schedules[0].blocks);
+      const std::vector<std::int64_t> windows = windows_of(group, blocks_of(group, schedules));
       PlainJob job = testing::job_of(schedules, windows, group.in_flight, is_sliced(algorithm.kind), combine, copy);
       for (int rank = 0; rank < size; ++rank) {
         job.starts.push_back(below(3'000'000));
@@ -200,7 +203,8 @@ TEST_CASE("a schedule takes as long as its GOAL") {
       if (!algorithm.refuses(size, algorithm.parameter.fallback).empty()) continue;
       const std::vector<Schedule> schedules = schedules_of(group_of(algorithm, size, 0).key);
       const std::int64_t block = 640;
-      const Group group = group_of(algorithm, size, static_cast<std::uint64_t>(block * schedules[0].blocks));
+      Group group = group_of(algorithm, size, 0);
+      group.bytes = static_cast<std::uint64_t>(block * blocks_of(group, schedules));
       INFO(kind_name(algorithm.kind) << " " << algorithm.name << " on " << size);
       CHECK(outcome_of(group, network, settings).finished_ps ==
             testing::run_plainly(testing::read_goal(to_goal(schedules, block)), plain));

@@ -77,6 +77,11 @@ ScheduleKey key_of(const ScheduleOptions& options) {
           options.root,     chosen.layers,    shape};
 }
 
+// The blocks of the vector of which --bytes are told.
+std::int64_t of_one_vector(const ScheduleKey& key, std::int64_t blocks) {
+  return key.algorithm->kind == Kind::alltoall ? key.size : blocks;
+}
+
 // Rounded up, as the executor cuts a vector.
 std::int64_t bytes_per_block(const ScheduleOptions& options, std::int64_t blocks) {
   const auto bytes = static_cast<std::int64_t>(parse_bytes(options.bytes));
@@ -92,7 +97,7 @@ void show(const ScheduleOptions& options) {
       options.rank ? std::vector<Schedule>{build_schedule(key)} : schedules_of_all(key);
   if (options.format == Format::dot) fmt::print("{}", to_dot(schedules));
   if (options.format == Format::goal)
-    fmt::print("{}", to_goal(schedules, bytes_per_block(options, schedules[0].blocks)));
+    fmt::print("{}", to_goal(schedules, bytes_per_block(options, of_one_vector(key, schedules[0].blocks))));
   if (options.format != Format::text) return;
   for (const Schedule& schedule : schedules) fmt::print("{}", to_text(schedule));
 }

@@ -65,7 +65,8 @@ std::vector<ScheduleKey> variants(const Chosen& chosen, int size, const ShapePtr
     if (rooted && (ordered || !chosen.layers.empty()) && size > 1) roots.push_back(size - 1);
     if (roots.size() > 1 && size > 2) roots.push_back(size / 2);
     for (int root : roots)
-      for (bool in_place : {false, true}) keys.push_back(key_of(chosen, size, in_place, ordered, root, shape));
+      for (bool in_place : {false, true})
+        if (!in_place || runs_in_place(kind)) keys.push_back(key_of(chosen, size, in_place, ordered, root, shape));
   }
   return keys;
 }

@@ -28,6 +28,7 @@
 !   call tutti_reduce         (in, out, op, root, comm)   or  (inout, op, root, comm)
 !   call tutti_reduce_scatter (in, out, op, comm)         or  (inout, op, comm): the result at the beginning
 !   call tutti_allgather      (in, out, comm)             or  (inout, comm): the rank's block already in its place
+!   call tutti_alltoall       (in, out, comm)             or  (inout, comm): from a copy
 !   call tutti_barrier        (comm)
 !
 ! tutti_iallreduce and so on take a tutti_request after comm and return at once; tutti_allreduce_init and so

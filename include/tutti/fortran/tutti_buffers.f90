@@ -27,6 +27,9 @@ module tutti_buffers
   interface tutti_allgather
     module procedure allgather, allgather_in_place
   end interface
+  interface tutti_alltoall
+    module procedure alltoall, alltoall_in_place
+  end interface
   interface tutti_iallreduce
     module procedure iallreduce, iallreduce_in_place
   end interface
@@ -41,6 +44,9 @@ module tutti_buffers
   end interface
   interface tutti_iallgather
     module procedure iallgather, iallgather_in_place
+  end interface
+  interface tutti_ialltoall
+    module procedure ialltoall, ialltoall_in_place
   end interface
   interface tutti_allreduce_init
     module procedure allreduce_init, allreduce_init_in_place
@@ -57,11 +63,14 @@ module tutti_buffers
   interface tutti_allgather_init
     module procedure allgather_init, allgather_init_in_place
   end interface
+  interface tutti_alltoall_init
+    module procedure alltoall_init, alltoall_init_in_place
+  end interface
 
-  public :: tutti_allreduce, tutti_broadcast, tutti_reduce, tutti_reduce_scatter, tutti_allgather
-  public :: tutti_iallreduce, tutti_ibroadcast, tutti_ireduce, tutti_ireduce_scatter, tutti_iallgather
+  public :: tutti_allreduce, tutti_broadcast, tutti_reduce, tutti_reduce_scatter, tutti_allgather, tutti_alltoall
+  public :: tutti_iallreduce, tutti_ibroadcast, tutti_ireduce, tutti_ireduce_scatter, tutti_iallgather, tutti_ialltoall
   public :: tutti_allreduce_init, tutti_broadcast_init, tutti_reduce_init, tutti_reduce_scatter_init, &
-      tutti_allgather_init
+      tutti_allgather_init, tutti_alltoall_init
 
 contains
 
@@ -198,6 +207,33 @@ contains
       return
     end if
     call report(c_tutti_allgather(shape%in, shape%out, shape%count, shape%type, comm%handle), error)
+  end subroutine
+
+  subroutine alltoall(in, out, comm, error)
+    type(tutti_buffer), intent(in), target :: in
+    type(tutti_buffer), intent(in), target :: out
+    type(tutti_comm), intent(in) :: comm
+    type(tutti_error), intent(out), optional :: error
+    type(call_shape) :: shape
+    shape = alltoall_shape(in, out, comm)
+    if (allocated(shape%refusal)) then
+      call refuse('alltoall: '//shape%refusal, error)
+      return
+    end if
+    call report(c_tutti_alltoall(shape%in, shape%out, shape%count, shape%type, comm%handle), error)
+  end subroutine
+
+  subroutine alltoall_in_place(inout, comm, error)
+    type(tutti_buffer), intent(in), target :: inout
+    type(tutti_comm), intent(in) :: comm
+    type(tutti_error), intent(out), optional :: error
+    type(call_shape) :: shape
+    shape = blocks_shape(inout, comm)
+    if (allocated(shape%refusal)) then
+      call refuse('alltoall: '//shape%refusal, error)
+      return
+    end if
+    call report(c_tutti_alltoall(shape%in, shape%out, shape%count, shape%type, comm%handle), error)
   end subroutine
 
   subroutine iallreduce(in, out, op, comm, request, error)
@@ -346,6 +382,35 @@ contains
     call report(c_tutti_iallgather(shape%in, shape%out, shape%count, shape%type, comm%handle, request%handle), error)
   end subroutine
 
+  subroutine ialltoall(in, out, comm, request, error)
+    type(tutti_buffer), intent(in), target :: in
+    type(tutti_buffer), intent(in), target :: out
+    type(tutti_comm), intent(in) :: comm
+    type(tutti_request), intent(out) :: request
+    type(tutti_error), intent(out), optional :: error
+    type(call_shape) :: shape
+    shape = alltoall_shape(in, out, comm)
+    if (allocated(shape%refusal)) then
+      call refuse('ialltoall: '//shape%refusal, error)
+      return
+    end if
+    call report(c_tutti_ialltoall(shape%in, shape%out, shape%count, shape%type, comm%handle, request%handle), error)
+  end subroutine
+
+  subroutine ialltoall_in_place(inout, comm, request, error)
+    type(tutti_buffer), intent(in), target :: inout
+    type(tutti_comm), intent(in) :: comm
+    type(tutti_request), intent(out) :: request
+    type(tutti_error), intent(out), optional :: error
+    type(call_shape) :: shape
+    shape = blocks_shape(inout, comm)
+    if (allocated(shape%refusal)) then
+      call refuse('ialltoall: '//shape%refusal, error)
+      return
+    end if
+    call report(c_tutti_ialltoall(shape%in, shape%out, shape%count, shape%type, comm%handle, request%handle), error)
+  end subroutine
+
   subroutine allreduce_init(in, out, op, comm, request, error)
     type(tutti_buffer), intent(in), target :: in
     type(tutti_buffer), intent(in), target :: out
@@ -483,8 +548,7 @@ contains
       call refuse('allgather_init: '//shape%refusal, error)
       return
     end if
-    call report(c_tutti_allgather_init(shape%in, shape%out, shape%count, shape%type, &
-        comm%handle, request%handle), error)
+    call report(c_tutti_allgather_init(shape%in, shape%out, shape%count, shape%type, comm%handle, request%handle), error)
   end subroutine
 
   subroutine allgather_init_in_place(inout, comm, request, error)
@@ -499,7 +563,37 @@ contains
       call refuse('allgather_init: '//shape%refusal, error)
       return
     end if
-    call report(c_tutti_allgather_init(shape%in, shape%out, shape%count, shape%type, &
-        comm%handle, request%handle), error)
+    call report(c_tutti_allgather_init(shape%in, shape%out, shape%count, shape%type, comm%handle, request%handle), error)
+  end subroutine
+
+  subroutine alltoall_init(in, out, comm, request, error)
+    type(tutti_buffer), intent(in), target :: in
+    type(tutti_buffer), intent(in), target :: out
+    type(tutti_comm), intent(in) :: comm
+    type(tutti_request), intent(out) :: request
+    type(tutti_error), intent(out), optional :: error
+    type(call_shape) :: shape
+    request%persistent = .true.
+    shape = alltoall_shape(in, out, comm)
+    if (allocated(shape%refusal)) then
+      call refuse('alltoall_init: '//shape%refusal, error)
+      return
+    end if
+    call report(c_tutti_alltoall_init(shape%in, shape%out, shape%count, shape%type, comm%handle, request%handle), error)
+  end subroutine
+
+  subroutine alltoall_init_in_place(inout, comm, request, error)
+    type(tutti_buffer), intent(in), target :: inout
+    type(tutti_comm), intent(in) :: comm
+    type(tutti_request), intent(out) :: request
+    type(tutti_error), intent(out), optional :: error
+    type(call_shape) :: shape
+    request%persistent = .true.
+    shape = blocks_shape(inout, comm)
+    if (allocated(shape%refusal)) then
+      call refuse('alltoall_init: '//shape%refusal, error)
+      return
+    end if
+    call report(c_tutti_alltoall_init(shape%in, shape%out, shape%count, shape%type, comm%handle, request%handle), error)
   end subroutine
 end module

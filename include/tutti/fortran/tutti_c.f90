@@ -205,6 +205,13 @@ module tutti_c
       integer(c_size_t), value :: count
       integer(c_int), value :: type
     end function
+    integer(c_int) function c_tutti_alltoall(in, out, count, type, comm) &
+        bind(c, name='tutti_alltoall')
+      import :: c_int, c_ptr, c_size_t
+      type(c_ptr), value :: in, out, comm
+      integer(c_size_t), value :: count
+      integer(c_int), value :: type
+    end function
     integer(c_int) function c_tutti_barrier(comm) &
         bind(c, name='tutti_barrier')
       import :: c_int, c_ptr
@@ -244,6 +251,14 @@ module tutti_c
     end function
     integer(c_int) function c_tutti_iallgather(in, out, count, type, comm, request) &
         bind(c, name='tutti_iallgather')
+      import :: c_int, c_ptr, c_size_t
+      type(c_ptr), value :: in, out, comm
+      integer(c_size_t), value :: count
+      integer(c_int), value :: type
+      type(c_ptr), intent(out) :: request
+    end function
+    integer(c_int) function c_tutti_ialltoall(in, out, count, type, comm, request) &
+        bind(c, name='tutti_ialltoall')
       import :: c_int, c_ptr, c_size_t
       type(c_ptr), value :: in, out, comm
       integer(c_size_t), value :: count
@@ -290,6 +305,14 @@ module tutti_c
     end function
     integer(c_int) function c_tutti_allgather_init(in, out, count, type, comm, request) &
         bind(c, name='tutti_allgather_init')
+      import :: c_int, c_ptr, c_size_t
+      type(c_ptr), value :: in, out, comm
+      integer(c_size_t), value :: count
+      integer(c_int), value :: type
+      type(c_ptr), intent(out) :: request
+    end function
+    integer(c_int) function c_tutti_alltoall_init(in, out, count, type, comm, request) &
+        bind(c, name='tutti_alltoall_init')
       import :: c_int, c_ptr, c_size_t
       type(c_ptr), value :: in, out, comm
       integer(c_size_t), value :: count

@@ -26,7 +26,7 @@ module tutti_shapes
   end type
 
   public :: allreduce_shape, in_place_shape, reduce_shape, reduce_in_place_shape, reduce_scatter_shape, &
-      allgather_shape, blocks_shape
+      allgather_shape, alltoall_shape, blocks_shape
 
 contains
 
@@ -100,6 +100,17 @@ contains
         '; with '//decimal(int(ranks, c_size_t))//' ranks "'//long_name//'" must be that many times as long'
   end subroutine
 
+  subroutine cut_into_blocks(shape, whole, ranks)
+    type(call_shape), intent(inout) :: shape
+    integer(c_size_t), intent(in) :: whole
+    integer, intent(in) :: ranks
+    shape%count = whole / ranks
+    if (shape%count * ranks /= whole) then
+      shape%refusal = 'the array has '//decimal(whole)//' elements, which cannot be cut into '// &
+          decimal(int(ranks, c_size_t))//' equal blocks, one for each rank'
+    end if
+  end subroutine
+
   function reduce_scatter_shape(in, out, comm) result(shape)
     type(tutti_buffer), intent(in), target :: in, out
     type(tutti_comm), intent(in) :: comm
@@ -117,18 +128,20 @@ contains
     call check_blocks('out', out%count, 'in', in%count, tutti_comm_size(comm), shape)
   end function
 
+  function alltoall_shape(in, out, comm) result(shape)
+    type(tutti_buffer), intent(in), target :: in, out
+    type(tutti_comm), intent(in) :: comm
+    type(call_shape) :: shape
+    shape = allreduce_shape(in, out)
+    if (.not. allocated(shape%refusal)) call cut_into_blocks(shape, in%count, tutti_comm_size(comm))
+  end function
+
   ! In place: a buffer of equal blocks, one for each rank; `count` is that of one block.
   function blocks_shape(inout, comm) result(shape)
     type(tutti_buffer), intent(in), target :: inout
     type(tutti_comm), intent(in) :: comm
     type(call_shape) :: shape
-    integer :: ranks
     shape = pair(inout, inout)
-    ranks = tutti_comm_size(comm)
-    shape%count = inout%count / ranks
-    if (shape%count * ranks /= inout%count) then
-      shape%refusal = 'the array has '//decimal(inout%count)//' elements, which cannot be cut into '// &
-          decimal(int(ranks, c_size_t))//' equal blocks, one for each rank'
-    end if
+    call cut_into_blocks(shape, inout%count, tutti_comm_size(comm))
   end function
 end module
