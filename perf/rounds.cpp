@@ -95,12 +95,12 @@ void note_choice(Candidate& candidate, perf_request request) {
   std::vector<perf_reply> replies;
   request.action = PERF_CHOICE;
   if (!ask(candidate, request, replies)) return;
-  // "ring", or "ring(window=256K, ...)", and then why.
-  const std::string text = replies.front().text;
-  const std::size_t name = std::min(text.find_first_of(" (:;,\n"), text.size());
-  candidate.series->algorithm = text.substr(0, name);
-  if (name < text.size() && text[name] == '(')
-    candidate.series->parameters = text.substr(name, text.find(')', name) + 1 - name);
+  // "ring", "ring(window=256K, ...)" or "lanes(inner=knomial(k=2), ...)", and after a colon why.
+  const std::string_view text = replies.front().text;
+  const std::string_view setting = text.substr(0, text.find(": "));
+  const std::size_t name = std::min(setting.find('('), setting.size());
+  candidate.series->algorithm = setting.substr(0, name);
+  candidate.series->parameters = setting.substr(name);
   candidate.series->chosen = candidate.forced.empty();
 }
 

@@ -46,6 +46,7 @@ int main(int argc, char** argv) {
   tutti::add_schedule(app);
   tutti::add_simulate(app);
   tutti::add_topo(app);
+  tutti::add_tune(app);
   tutti::add_verify(app);
   try {
     app.parse(arguments_of(argc, argv));

@@ -41,7 +41,7 @@ Communicator::Communicator(std::shared_ptr<Context> context, std::vector<int> me
               : static_cast<int>(std::find(members_.begin(), members_.end(), context_->rank()) - members_.begin());
   shape_ = shape_of_members();
   wiring_ = {&context_->transport(), members_.empty() ? nullptr : members_.data(), channel};
-  force_algorithms(context_->settings().algorithms, "TUTTI_ALGORITHM");
+  force_job_algorithms();
   reproducible_ = context_->settings().reproducible;
   // Not the present one: another rank may have used this communicator, and announced a failure, before we came here.
   generation_seen_ = context_->board().generation() - 1;

@@ -128,6 +128,7 @@ class Communicator {
   PlanEntry& plan_for(const Call& call, bool in_place);
   std::unique_ptr<Execution> idle_execution(PlanEntry& entry);
   void force_algorithms(std::string_view spec, std::string_view origin);
+  void force_job_algorithms();
   void learn_news();
   void* look_up(const Call& call, const void* input, void* output, Started& started);
   bool launch(const Call& call, std::span<const void* const> inputs, void* output, Started& started, int tries = 1);

@@ -101,6 +101,16 @@ void Communicator::force_algorithms(std::string_view spec, std::string_view orig
   overrides_ = Overrides::parse(others, origin);
 }
 
+// What the variable lists takes the place of all that the tuning file lists.
+void Communicator::force_job_algorithms() {
+  const std::string& variable = context_->settings().algorithms;
+  const Tuning* tuning = context_->tuning();
+  if (variable.empty() && tuning != nullptr)
+    force_algorithms(tuning->algorithms, tuning->algorithms_origin);
+  else
+    force_algorithms(variable, "TUTTI_ALGORITHM");
+}
+
 Choice Communicator::choose_sparse(const SparseQuestion& question) {
   if (context_->settings().explain && rank_ == 0)
     log_line(LogLevel::error, explain_sparse(question, context_->machine(), sparse_overrides_, overrides_));

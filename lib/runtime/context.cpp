@@ -82,6 +82,12 @@ void Context::describe_network() {
   machine_.network.inline_bytes = transport_->traits().inline_bytes;
 }
 
+void Context::use_tuning(std::string_view text, const std::string& file) {
+  if (file.empty()) return;
+  tuning_ = Tuning::parse(text, file);
+  tuning_->apply(machine_);
+}
+
 // Threads of one process play several nodes where TUTTI_NODE lists them: rank r is on the r-th, and around again.
 void Context::play_nodes() {
   const std::vector<std::string> names = environment_list("TUTTI_NODE");
@@ -100,6 +106,7 @@ std::shared_ptr<Context> Context::join(Identity identity) {
   context->cores_are_enough_ = met.cores_are_enough;
   context->describe_machine(met.cores);
   context->describe_network();
+  context->use_tuning(met.tuning, met.tuning_file);
   context->board_->spread(context->nodes_, std::move(met.hosts));
   if (met.control) {
     context->control_ =
@@ -118,6 +125,9 @@ std::vector<std::shared_ptr<Context>> Context::within_process(int size) {
   auto household = std::make_shared<std::vector<std::shared_ptr<void>>>();
   const std::vector<std::string> wanted = environment_list("TUTTI_TRANSPORT");
   const bool shm = !wanted.empty() && wanted.front() == "shm";
+  const std::optional<std::string> tuning_file = environment_text("TUTTI_TUNING");
+  const TuningWish tuning = TuningWish::parse(tuning_file.value_or(""));
+  const std::string tuning_text = tuning_file ? tuning_for_job(tuning, shm ? "shm" : "threads") : "";
   std::string board;
   std::vector<std::string> addresses;
   for (int rank = 0; rank < size; ++rank) {
@@ -141,6 +151,7 @@ std::vector<std::shared_ptr<Context>> Context::within_process(int size) {
     const int cores = std::max(count_cores({allowed_cores()}), 1);
     context->describe_machine(cores);
     context->play_nodes();
+    context->use_tuning(tuning_text, tuning.path);
     context->cores_are_enough_ = size <= cores;
   }
   return contexts;

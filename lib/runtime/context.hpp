@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "runtime/fair_mutex.hpp"
 #include "schedule/cache.hpp"
 #include "scheduler/choice.hpp"
+#include "scheduler/tuning.hpp"
 #include "transports/transport.hpp"
 
 namespace tutti {
@@ -72,6 +74,8 @@ class Context {
   const Lost* lost(int rank);
   const Machine& machine() const { return machine_; }
   const Settings& settings() const { return settings_; }
+  // Rank 0's tuning file; null where there is none.
+  const Tuning* tuning() const { return tuning_ ? &*tuning_ : nullptr; }
   // The node of each rank of the job; nodes are numbered in the order of their lowest ranks. The same on all ranks.
   const std::vector<int>& nodes() const { return nodes_; }
   ScheduleCache<ScheduleKey, ScheduleKeyHash>& schedules() { return schedules_; }
@@ -118,6 +122,7 @@ class Context {
   Context(int rank, int size);
   [[noreturn]] static void throw_forked();
   void describe_machine(int cores);
+  void use_tuning(std::string_view text, const std::string& file);
   void describe_network();  // where ranks sit on several nodes
   void play_nodes();
   void look_around(Running& running, std::chrono::steady_clock::duration waited);
@@ -131,6 +136,7 @@ class Context {
   int size_;
   Settings settings_;
   Machine machine_;
+  std::optional<Tuning> tuning_;
   std::vector<int> nodes_;
   ScheduleCache<ScheduleKey, ScheduleKeyHash> schedules_;
   std::shared_ptr<Transport> transport_;

@@ -27,7 +27,7 @@ std::vector<int> JobRecord::members(int node) const {
   return ranks;
 }
 
-// "ranks 0*4 1*4 ...", "cores 16", then a line for each node.
+// "ranks 0*4 1*4 ...", "cores 16", then a line for each node; after "tuning NAME" to the end that file's text.
 std::string JobRecord::text() const {
   std::string text = "ranks";
   for (std::size_t begin = 0; begin < nodes.size();) {
@@ -38,6 +38,7 @@ std::string JobRecord::text() const {
   }
   text += fmt::format("\ncores {}\n", cores);
   for (const NodeFacts& node : facts) text += fmt::format("node {:d} {:d} {}\n", node.shm, node.crowded, node.host);
+  if (!tuning_file.empty()) text += fmt::format("tuning {}\n{}", tuning_file, tuning);
   return text;
 }
 
@@ -57,7 +58,13 @@ JobRecord JobRecord::parse(std::string_view text, int size) {
   }
   lines >> word >> record.cores;
   std::getline(lines, line);
+  constexpr std::string_view tuning_follows = "tuning ";
   while (std::getline(lines, line)) {
+    if (line.starts_with(tuning_follows)) {
+      record.tuning_file = line.substr(tuning_follows.size());
+      record.tuning.assign(std::istreambuf_iterator<char>(lines), {});
+      break;
+    }
     std::istringstream words(line);
     NodeFacts facts;
     words >> word >> facts.shm >> facts.crowded >> facts.host;

@@ -19,6 +19,8 @@ struct JobRecord {
   std::vector<int> nodes;  // of each rank; numbered in the order of their lowest ranks
   std::vector<NodeFacts> facts;
   int cores = 1;
+  std::string tuning_file;  // whose text follows; empty: there is none
+  std::string tuning;
 
   // Whether some ranks are reached over a network.
   bool networked() const { return facts.size() > 1 || (nodes.size() > 1 && !facts.front().shm); }

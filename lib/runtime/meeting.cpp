@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "bootstrap/environment.hpp"
 #include "bootstrap/log.hpp"
 #include "bootstrap/secure_channel.hpp"
 #include "bootstrap/whereabouts.hpp"
@@ -16,6 +17,7 @@
 #include "runtime/control_tree.hpp"
 #include "runtime/job_record.hpp"
 #include "runtime/private_interfaces.hpp"
+#include "scheduler/tuning.hpp"
 #include "topology/node/cores.hpp"
 #include "transports/router/router.hpp"
 #include "transports/router/wishes.hpp"
@@ -119,6 +121,7 @@ class Meeting {
       std::string text;
       try {
         record_of_rank_0_ = make_record(facts_);
+        add_tuning(record_of_rank_0_);
         text = record_of_rank_0_.text();
       } catch (const Error& failure) {
         text = std::string("no ") + failure.what();
@@ -139,6 +142,16 @@ class Meeting {
     std::vector<std::vector<std::string>> all;
     for (const RankFacts& facts : facts_) all.push_back(facts.hosts);
     return all;
+  }
+
+  // Rank 0's file holds for all: what ranks compute with must not depend on what each of them finds under that name.
+  static void add_tuning(JobRecord& record) {
+    const auto wanted = environment_text("TUTTI_TUNING");
+    if (!wanted) return;
+    const TuningWish wish = TuningWish::parse(*wanted);
+    const std::string usual = record.networked() ? "shm and a network" : "shm";
+    record.tuning = tuning_for_job(wish, environment_text("TUTTI_TRANSPORT").value_or(usual));
+    record.tuning_file = wish.path;
   }
 
   std::string control_addresses() const {
@@ -331,6 +344,8 @@ class Meeting {
     met_.nodes = record_.nodes;
     for (const NodeFacts& facts : record_.facts) met_.hosts.push_back(facts.host);
     met_.cores = record_.cores;
+    met_.tuning_file = record_.tuning_file;
+    met_.tuning = record_.tuning;
     met_.cores_are_enough = !node_facts().crowded;
   }
 

@@ -28,6 +28,8 @@ struct Met {
   std::vector<int> nodes;          // of each rank; numbered in the order of their lowest ranks
   std::vector<std::string> hosts;  // of each node
   int cores = 1;                   // of all machines together
+  std::string tuning_file;         // of rank 0's measured constants; empty: there are none
+  std::string tuning;              // its text
   bool cores_are_enough = true;    // this rank's machine has one for each of its ranks
   std::shared_ptr<Store> store;    // where all ranks still meet once they are connected: "tutti/connected"
   FileDescriptor control;          // where this rank listens once it leads its node; none where there is one node

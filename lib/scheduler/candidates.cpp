@@ -124,7 +124,10 @@ std::string refuses_depth(const Question& question, const Hierarchy& hierarchy) 
 
 void fill(Candidate& candidate, const Plan& plan, const Machine& machine, std::int64_t window,
           const Pipeline& pipeline) {
-  const Terms terms = predict(plan.rounds, machine, pipeline);
+  const std::string_view name =
+      candidate.layers.empty() ? candidate.algorithm->name : form_name(candidate.layers.front().form);
+  const std::int64_t factor = machine.correction_1024(candidate.algorithm->kind, name);
+  const Terms terms = times(predict(plan.rounds, machine, pipeline), factor, 1024);
   candidate.window_bytes = static_cast<std::uint64_t>(window);
   candidate.windows = static_cast<std::uint64_t>(pipeline.windows);
   candidate.in_flight = static_cast<int>(pipeline.in_flight);
@@ -185,8 +188,10 @@ Candidate consider(const Question& question, const Machine& machine, const std::
       continue;
     }
     const Pipeline pipeline = pipeline_of(plan, window, in_flight);
-    if (found && predict(plan.rounds, machine, pipeline).total() >= candidate.total_ps) continue;
-    fill(candidate, plan, machine, window, pipeline);
+    Candidate tried = candidate;
+    fill(tried, plan, machine, window, pipeline);
+    if (found && tried.total_ps >= candidate.total_ps) continue;
+    candidate = std::move(tried);
     found = true;
   }
   if (found) candidate.refused.clear();

@@ -127,7 +127,10 @@ std::string headline(const Question& question, const Machine& machine, const Ove
                   format_bytes(bytes_of(question)), payload, question.size, nodes, machine.ranks, machine.cores);
   try {
     const Choice chosen = choose(question, machine, overrides);
-    return fmt::format("{}: {}, predicted {}, {}\n", call, text(chosen), time_text(chosen.predicted_ps), chosen.reason);
+    const std::string constants =
+        machine.constants.empty() ? "" : fmt::format(", by the constants of {}", machine.constants);
+    return fmt::format("{}: {}, predicted {}, {}{}\n", call, text(chosen), time_text(chosen.predicted_ps),
+                       chosen.reason, constants);
   } catch (const Error& impossible) {
     return fmt::format("{}: error: {}\n", call, impossible.what());
   }

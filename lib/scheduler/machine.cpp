@@ -3,6 +3,12 @@
 
 namespace tutti {
 
+std::int64_t Machine::correction_1024(Kind kind, std::string_view name) const {
+  for (const Correction& each : corrections)
+    if (each.kind == kind && each.name == name) return each.factor_1024;
+  return 1024;
+}
+
 Machine described_machine(int ranks, int cores) {
   Machine machine;
   machine.ranks = ranks;

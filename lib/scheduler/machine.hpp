@@ -1,9 +1,13 @@
 // The machine as the time model sees it: a few costs, whole picoseconds, the same on all ranks. Constants that
-// were measured will take the place of the described ones; whatever their source, they are agreed upon when a
-// communicator is made, and from then on every rank computes the same choice.
+// were measured (tuning.hpp) take the place of the described ones; whatever their source, they are agreed upon when a
+// job starts, and from then on every rank computes the same choice.
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
+
+#include "algorithms/algorithm.hpp"
 
 namespace tutti {
 
@@ -15,6 +19,13 @@ struct NetworkCosts {
   std::int64_t byte_ps_1024 = 0;   // 1,024 bytes into or out of a node; all ranks of the node share it
   std::uint64_t inline_bytes = 0;  // a larger message needs its receive posted first: one more hop
   bool described() const { return hop_ps > 0; }
+};
+
+// What the model says of an algorithm, or of a hierarchy by its form, is multiplied by a measured constant.
+struct Correction {
+  Kind kind = Kind::allreduce;
+  std::string name;                 // of the algorithm, or "lanes" or "leader"
+  std::int64_t factor_1024 = 1024;  // 1,024: as predicted
 };
 
 struct Machine {
@@ -30,6 +41,10 @@ struct Machine {
   std::uint64_t max_message = 0;     // the transport's largest message; 0: none
   std::uint64_t cache_bytes = 0;     // that one rank's windows in flight may fill and still be found in cache
   NetworkCosts network = {};         // where ranks sit on several nodes
+  std::vector<Correction> corrections = {};
+  std::string constants = {};  // the file of measured constants; empty: they are described
+
+  std::int64_t correction_1024(Kind kind, std::string_view name) const;
 };
 
 // Shared memory as described, not measured.

@@ -16,11 +16,6 @@ Terms sum(const Terms& left, const Terms& right) {
           add(left.congestion, right.congestion), add(left.combine, right.combine), add(left.switches, right.switches)};
 }
 
-Terms times(const Terms& terms, std::int64_t factor) {
-  return {scale(terms.latency, factor), scale(terms.bandwidth, factor), scale(terms.congestion, factor),
-          scale(terms.combine, factor), scale(terms.switches, factor)};
-}
-
 // Ranks that take turns on one core; 1 where each has its own.
 std::int64_t ranks_per_core(const Machine& machine) {
   const std::int64_t cores = std::max(machine.cores, 1);
@@ -126,6 +121,12 @@ std::int64_t add(std::int64_t left, std::int64_t right) { return left > largest 
 std::int64_t scale(std::int64_t value, std::int64_t factor, std::int64_t divisor) {
   const Wide exact = static_cast<Wide>(value) * factor / divisor;
   return exact > largest ? largest : static_cast<std::int64_t>(exact);
+}
+
+Terms times(const Terms& terms, std::int64_t factor, std::int64_t divisor) {
+  return {scale(terms.latency, factor, divisor), scale(terms.bandwidth, factor, divisor),
+          scale(terms.congestion, factor, divisor), scale(terms.combine, factor, divisor),
+          scale(terms.switches, factor, divisor)};
 }
 
 Terms predict(std::span<const Round> rounds, const Machine& machine, const Pipeline& pipeline) {

@@ -24,6 +24,8 @@ struct Terms {
   std::int64_t total() const { return add(add(latency, bandwidth), add(congestion, add(combine, switches))); }
 };
 
+Terms times(const Terms& terms, std::int64_t factor, std::int64_t divisor = 1);
+
 // How a vector of `bytes` runs: windows of `window_bytes`, the last one with what is left.
 struct Pipeline {
   std::int64_t bytes = 0;

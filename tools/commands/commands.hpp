@@ -26,6 +26,7 @@ void add_run(CLI::App& app);
 void add_schedule(CLI::App& app);
 void add_simulate(CLI::App& app);
 void add_topo(CLI::App& app);
+void add_tune(CLI::App& app);
 void add_verify(CLI::App& app);
 
 }  // namespace tutti

@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "error.hpp"
 #include "scheduler/bytes.hpp"
 #include "scheduler/choice.hpp"
+#include "scheduler/sparse_choice.hpp"
+#include "scheduler/tuning.hpp"
 #include "tools/commands/commands.hpp"
 #include "tools/commands/job.hpp"
 #include "tools/commands/schedules.hpp"
@@ -24,6 +27,7 @@ struct ExplainOptions {
   std::string nodes;
   std::string placement = "block";
   std::string forced;
+  std::string tuning;
   bool ordered = false;
   bool json = false;
   GridOptions job;
@@ -32,7 +36,7 @@ struct ExplainOptions {
 
 constexpr const char* description =
     "Show what would run a call and why: every candidate with its predicted time, term by term, the fastest first,\n"
-    "then those that cannot run and the reason. Costs are described, not measured; no rank is started.\n"
+    "then those that cannot run and the reason. Costs are described, or those of a tuning file; no rank is started.\n"
     "Examples: tutti explain allreduce --bytes 1M --ranks 64 --ranks-per-host 8\n"
     "          tutti explain broadcast --bytes 64K --nodes 3,1,4,2 --placement cyclic --json";
 
@@ -61,10 +65,11 @@ Question question_of(const ExplainOptions& options) {
   return question;
 }
 
-Machine machine_of(const ExplainOptions& options, const Shape& shape) {
+Machine machine_of(const ExplainOptions& options, const Shape& shape, const Tuning* tuning) {
   const int cores = options.cores_per_host > 0 ? options.cores_per_host : shape.largest();
   Machine machine = described_machine(shape.largest(), cores);
   if (shape.groups() > 1) machine.network = described_network();
+  if (tuning != nullptr) tuning->apply(machine);
   return machine;
 }
 
@@ -89,6 +94,7 @@ nlohmann::json as_json(const Question& question, const Machine& machine, const O
                         {"bytes", bytes_of(question)},
                         {"ranks", question.size},
                         {"hosts", question.shape->groups()}};
+  answer["constants"] = machine.constants.empty() ? "described" : machine.constants;
   answer["chosen"] = {{"name", text(chosen)}, {"predicted_ps", chosen.predicted_ps}, {"reason", chosen.reason}};
   std::vector<Candidate> list = candidates(question, machine);
   std::stable_sort(list.begin(), list.end(), [](const Candidate& a, const Candidate& b) {
@@ -100,7 +106,19 @@ nlohmann::json as_json(const Question& question, const Machine& machine, const O
   return answer;
 }
 
+Overrides forced_by(const ExplainOptions& options, Kind kind, const Tuning* tuning) {
+  if (!options.forced.empty())
+    return Overrides::parse(fmt::format("{}={}", kind_name(kind), options.forced), "--algorithm");
+  if (tuning == nullptr) return {};
+  std::string dense = tuning->algorithms;
+  SparseOverrides::take(dense, tuning->algorithms_origin);
+  return Overrides::parse(dense, tuning->algorithms_origin);
+}
+
 void show(const ExplainOptions& options) {
+  if (options.job.given() && !options.tuning.empty())
+    throw error(TUTTI_ERROR_ARGUMENT,
+                "explain: --tuning is of one collective; a job is priced on the network of --network");
   if (options.job.given()) return explain_job(options.job, options.network, options.ranks_per_host, options.json);
   if (options.collective.empty())
     throw error(TUTTI_ERROR_ARGUMENT,
@@ -108,12 +126,12 @@ void show(const ExplainOptions& options) {
                 "--grid data=10,tensor=8 --axis data=allreduce:64M --network FILE");
   if (!options.network.empty())
     throw error(TUTTI_ERROR_ARGUMENT, "explain: --network is of a job, which --grid or --job gives");
+  std::optional<Tuning> file;
+  if (!options.tuning.empty()) file = Tuning::parse(read_tuning_text(options.tuning), options.tuning);
+  const Tuning* tuning = file ? &*file : nullptr;
   const Question question = question_of(options);
-  const Machine machine = machine_of(options, *question.shape);
-  const Overrides forced =
-      options.forced.empty()
-          ? Overrides{}
-          : Overrides::parse(fmt::format("{}={}", kind_name(question.kind), options.forced), "--algorithm");
+  const Machine machine = machine_of(options, *question.shape, tuning);
+  const Overrides forced = forced_by(options, question.kind, tuning);
   if (options.json)
     fmt::print("{}\n", as_json(question, machine, forced).dump(2));
   else
@@ -140,6 +158,7 @@ void add_explain(CLI::App& app) {
   command->add_option("--placement", options->placement, "How ranks are laid out over --nodes (default block)")
       ->option_text("block|cyclic|random");
   command->add_option("-a,--algorithm", options->forced, "As if it were forced, such as lanes(outer=ring)");
+  command->add_option("--tuning", options->tuning, "With the measured constants of this file, wherever it was made");
   command->add_flag("--ordered", options->ordered, "The operation does not commute");
   add_job_options(*command, options->job);
   command->add_option("--network", options->network, "File that describes the network of a job");

@@ -173,11 +173,11 @@ class Reader {
   Node& node_;
 };
 
-Topology new_topology() {
+Topology new_topology(Devices devices) {
   hwloc_topology_t raw = nullptr;
   if (hwloc_topology_init(&raw) != 0) throw error(TUTTI_ERROR_INTERNAL, "hwloc cannot start: it is out of memory");
   Topology topology(raw);
-  hwloc_topology_set_io_types_filter(raw, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
+  if (devices == Devices::looked_for) hwloc_topology_set_io_types_filter(raw, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
   return topology;
 }
 
@@ -200,8 +200,8 @@ std::vector<const Node::Core*> cores_of(const Node& node, std::string_view list)
 
 }  // namespace
 
-Node this_node() {
-  const Topology topology = new_topology();
+Node this_node(Devices devices) {
+  const Topology topology = new_topology(devices);
   hwloc_topology_set_flags(topology.get(), HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
   if (hwloc_topology_load(topology.get()) != 0) throw error(TUTTI_ERROR_INTERNAL, "hwloc cannot read this machine");
   const Bitmap allowed(hwloc_bitmap_alloc());
@@ -218,7 +218,7 @@ Node node_of_file(const std::string& path) {
   if (access(path.c_str(), R_OK) != 0)
     throw error(TUTTI_ERROR_ARGUMENT,
                 "{}: cannot be opened; an XML file of hwloc is right, as lstopo --of xml makes it", path);
-  const Topology topology = new_topology();
+  const Topology topology = new_topology(Devices::looked_for);
   if (hwloc_topology_set_xml(topology.get(), path.c_str()) != 0 || hwloc_topology_load(topology.get()) != 0)
     throw error(TUTTI_ERROR_ARGUMENT, "{}: hwloc cannot read it; an XML file is right, as lstopo --of xml makes it",
                 path);

@@ -62,8 +62,11 @@ struct Node {
   Distance distance(const Core& one, const Core& other) const;
 };
 
+// NICs and accelerators are looked for on the buses, which takes time and, in hwloc's plugins, memory that stays.
+enum class Devices { looked_for, left_out };
+
 // The node this process runs on. Throws Error(TUTTI_ERROR_INTERNAL) where hwloc cannot read it.
-Node this_node();
+Node this_node(Devices devices = Devices::looked_for);
 // The node that an XML file of hwloc describes (lstopo --of xml). Throws Error(TUTTI_ERROR_ARGUMENT).
 Node node_of_file(const std::string& path);
 
